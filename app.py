@@ -1,0 +1,14 @@
+"""The web app: ``python app.py`` serves it on this machine, Spaces runs the same file."""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+
+from tinydrop.ui import build_app, launch_options
+
+demo = build_app()
+
+if __name__ == "__main__":
+    demo.launch(**launch_options())

@@ -1,0 +1,107 @@
+"""The public endpoint: what ``run --json`` says, from an uploaded file and nothing else."""
+
+from __future__ import annotations
+
+import http.server
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from browser.reading import (
+    SAMPLES,
+    App,
+)
+
+from tinydrop import TinyDrop
+
+gradio_client = pytest.importorskip("gradio_client")
+
+
+@pytest.fixture(scope="module")
+def client(app: App) -> Any:
+    return gradio_client.Client(app.url, verbose=False, analytics_enabled=False)
+
+
+def without_times(result: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in result.items() if key != "latency_ms"}
+
+
+def test_it_answers_as_the_library_does(client: Any) -> None:
+    path = SAMPLES / "cat.jpg"
+    said = client.predict(gradio_client.handle_file(path), 0.9, 0.5, "gradcam", api_name="/analyze")
+    result = TinyDrop("bundled")(path, tau=0.9, gamma=0.5).to_dict()
+    assert said["keep_indices"] == result["keep_indices"]
+    assert said["macs"] == result["macs"]
+    assert said["target_top5"][0]["name"] == result["target_top5"][0]["name"]
+    assert set(said) == set(result)
+
+
+def test_left_out_settings_are_the_pairs_own(client: Any) -> None:
+    said = client.predict(gradio_client.handle_file(SAMPLES / "cat.jpg"), api_name="/analyze")
+    setting = TinyDrop("bundled").pair.setting
+    assert (said["tau"], said["gamma"]) == (setting.tau, setting.gamma)
+
+
+def test_it_is_the_only_public_one(client: Any) -> None:
+    assert list(client.view_api(return_format="dict")["named_endpoints"]) == ["/analyze"]
+
+
+@pytest.mark.parametrize(
+    ("tau", "selector", "words"),
+    [(7.0, "gradcam", "tau must be a number"), (0.5, "magic", "magic")],
+)
+def test_a_bad_setting_is_one_sentence(client: Any, tau: float, selector: str, words: str) -> None:
+    with pytest.raises(Exception, match=words):
+        client.predict(
+            gradio_client.handle_file(SAMPLES / "cat.jpg"), tau, 1.0, selector, api_name="/analyze"
+        )
+
+
+@pytest.fixture
+def listener() -> Iterator[tuple[str, list[str]]]:
+    """A server on this machine that notes what is asked of it."""
+    asked: list[str] = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(404)
+            self.end_headers()
+
+        def do_HEAD(self) -> None:
+            self.do_GET()
+
+        def log_message(self, *_: Any) -> None:
+            """Say nothing."""
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/picture.jpg", asked
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_an_address_is_never_fetched(client: Any, listener: tuple[str, list[str]]) -> None:
+    url, asked = listener
+    picture = {"path": url, "meta": {"_type": "gradio.FileData"}}
+    with pytest.raises(Exception, match="Upload the picture as a file"):
+        client.predict(picture, 0.5, 1.0, "gradcam", api_name="/analyze")
+    assert asked == []
+
+
+@pytest.mark.parametrize("meta", [{"meta": {"_type": "gradio.FileData"}}, {}])
+def test_a_path_of_this_machine_is_never_read(client: Any, meta: dict[str, Any]) -> None:
+    own = str(SAMPLES / "cat.jpg")
+    session = {"data": [{"path": own, **meta}, 0.5, 1.0, "gradcam"]}
+    import httpx
+
+    started = httpx.post(f"{client.src}gradio_api/call/analyze", json=session, timeout=30)
+    event = started.json().get("event_id")
+    if event is None:
+        return
+    said = httpx.get(f"{client.src}gradio_api/call/analyze/{event}", timeout=60).text
+    assert "event: error" in said
+    assert "keep_indices" not in said

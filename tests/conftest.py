@@ -1,0 +1,11 @@
+"""One thread per process in every test, and in the apps that tests start.
+
+Must stand before torch is imported. The models here are tiny: with several threads each, two busy
+cores spend their time waiting for each other, and the suite takes ten times as long.
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")

@@ -1,0 +1,50 @@
+"""The bundled photographs: small, without metadata, each credited under an allowed licence."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tinydrop.images import open_picture
+
+FOLDER = Path(__file__).parents[2] / "assets" / "samples"
+SAMPLES = json.loads((FOLDER / "samples.json").read_text())
+LICENCES = {"CC0 1.0", "Public domain", "CC BY 2.0", "CC BY 3.0", "CC BY 4.0"}
+
+
+def test_there_are_enough_and_each_file_is_listed_once() -> None:
+    names = [sample["file"] for sample in SAMPLES]
+    assert len(names) >= 10
+    assert sorted(names) == sorted(path.name for path in FOLDER.glob("*.jpg"))
+    assert {path.suffix for path in FOLDER.iterdir()} == {".jpg", ".json", ".md"}
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample["file"])
+def test_each_sample_is_described_and_credited(sample: dict[str, str]) -> None:
+    assert set(sample) == {"file", "title", "alt", "credit", "licence"}
+    assert all(sample.values())
+    assert sample["alt"].endswith(".")
+    assert sample["licence"] in LICENCES
+    rows = (FOLDER / "CREDITS.md").read_text().splitlines()
+    (row,) = [row for row in rows if row.startswith(f"| `{sample['file']}` |")]
+    _, _, title, author, licence, source, changes, _ = (cell.strip() for cell in row.split("|"))
+    assert (title, author) == (sample["title"], sample["credit"])
+    assert sample["licence"] in licence
+    assert source
+    assert "saved as JPEG without metadata" in changes
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample["file"])
+def test_each_sample_is_a_small_clean_jpeg(sample: dict[str, str]) -> None:
+    path = FOLDER / sample["file"]
+    assert path.stat().st_size <= 120_000
+    with Image.open(path) as image:
+        assert image.format == "JPEG"
+        assert max(image.size) <= 640
+        assert not dict(image.getexif())
+        assert not {"exif", "icc_profile", "comment", "xmp", "photoshop"} & set(image.info)
+    picture = open_picture(path)
+    assert picture.notes == ()

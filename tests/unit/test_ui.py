@@ -1,0 +1,312 @@
+"""What stands behind the Explore page: looks, links, caches; no browser and no server."""
+
+from __future__ import annotations
+
+import html
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tinydrop import TinyDrop
+from tinydrop.budget import Setting
+from tinydrop.errors import SettingError, WeightsUnavailableError
+from tinydrop.ui.cache import BoundedCache
+from tinydrop.ui.handlers import Explore
+from tinydrop.ui.permalink import look_from_query, query_of
+from tinydrop.ui.samples import Sample, find_sample, find_samples, outcome
+from tinydrop.ui.studio import BUNDLED, Look, Progress, Studio
+from tinydrop.ui.texts import GENERIC_ERROR
+
+SAMPLES = find_samples()
+
+
+class Loader:
+    """Loads the bundled pair for real and refuses every other, noting what was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def __call__(self, pair: str, progress: Progress | None) -> TinyDrop:
+        self.asked.append(pair)
+        if pair != BUNDLED:
+            raise WeightsUnavailableError("The Hub cannot be reached; choose the bundled pair.")
+        return TinyDrop(BUNDLED)
+
+
+@pytest.fixture(scope="module")
+def studio() -> Studio:
+    return Studio(Loader())
+
+
+def look_at(sample_name: str, **changes: object) -> Look:
+    """Return a look at a sample; with tau at 1 nothing exits, whatever pair is bundled."""
+    sample = find_sample(SAMPLES, sample_name)
+    setting = Setting(tau=1.0, gamma=1.0, temperature=0.66)
+    look = Look(str(sample.path), sample.path.name, sample_name, BUNDLED, setting)
+    return replace(look, **changes)  # type: ignore[arg-type]
+
+
+class TestCache:
+    def test_the_least_recently_used_goes_first(self) -> None:
+        cache: BoundedCache[str, int] = BoundedCache(2)
+        cache.put("a", 1)
+        cache.put("b", 2)
+        assert cache.get("a") == 1
+        cache.put("c", 3)
+        assert (cache.get("a"), cache.get("b"), cache.get("c")) == (1, None, 3)
+
+    def test_weight_bounds_it_but_the_newest_stays(self) -> None:
+        cache: BoundedCache[str, int] = BoundedCache(10, max_weight=5, weigh=float)
+        for name, weight in (("a", 2), ("b", 2), ("c", 2)):
+            cache.put(name, weight)
+        assert cache.get("a") is None
+        assert len(cache) == 2
+        cache.put("d", 9)
+        assert len(cache) == 1
+        assert cache.get("d") == 9
+
+    def test_many_threads_never_pass_the_bound(self) -> None:
+        cache: BoundedCache[int, int] = BoundedCache(8)
+
+        def fill(start: int) -> None:
+            for i in range(200):
+                cache.put(start + i, i)
+                cache.get(start + i // 2)
+
+        threads = [threading.Thread(target=fill, args=(1000 * n,)) for n in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(cache) == 8
+
+
+class TestStudio:
+    def test_nothing_is_shown_before_it_is_known(self, studio: Studio) -> None:
+        assert studio.scene(look_at("tower")) is None
+        studio.guide(look_at("tower"))
+        scene = studio.scene(look_at("tower"))
+        assert scene is not None
+        assert scene.running
+        studio.answer(look_at("tower"))
+        scene = studio.scene(look_at("tower"))
+        assert scene is not None
+        assert not scene.running
+
+    @pytest.mark.parametrize("gamma", [0.3, 1.0, 3.0])
+    @pytest.mark.parametrize("selector", ["gradcam", "eigencam", "random", "uniform"])
+    def test_a_scene_is_what_the_pipeline_says(
+        self, studio: Studio, gamma: float, selector: str
+    ) -> None:
+        look = look_at("koala", selector=selector)
+        look = replace(look, setting=replace(look.setting, gamma=gamma))
+        studio.answer(look)
+        scene = studio.scene(look)
+        assert scene is not None
+        said = scene.result.to_dict()
+        pipeline = TinyDrop(BUNDLED)
+        truth = pipeline(
+            Path(look.source), tau=1.0, gamma=gamma, temperature=0.66, selector=selector,
+            compare_full=True,
+        ).to_dict()  # fmt: skip
+        for changing in ("latency_ms", "guidance_top5", "target_top5", "full_top5"):
+            ours, theirs = said.pop(changing), truth.pop(changing)
+            if changing != "latency_ms":
+                names = [[p["name"] for p in top] for top in (ours, theirs)]  # type: ignore[attr-defined]
+                assert names[0] == names[1]
+        assert said == truth
+
+    def test_a_slider_runs_no_model(self, studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+        look = look_at("bison")
+        studio.answer(look)
+        for stage in ("guide", "rank", "select", "classify"):
+            monkeypatch.setattr(TinyDrop, stage, None)
+        for gamma in (0.1, 0.5, 2.0, 8.0):
+            scene = studio.scene(replace(look, setting=replace(look.setting, gamma=gamma)))
+            assert scene is not None
+
+    def test_forced_patches_are_forced_whatever_the_budget(self, studio: Studio) -> None:
+        look = look_at("bison")
+        studio.guide(look)
+        start = studio.scene(look)
+        assert start is not None
+        assert start.order is not None
+        first, last = int(start.order[0]), int(start.order[-1])
+        forced = replace(look, forced_in=frozenset({last}), forced_out=frozenset({first}))
+        for gamma in (0.2, 1.0, 8.0):
+            scene = studio.scene(replace(forced, setting=replace(look.setting, gamma=gamma)))
+            assert scene is not None
+            assert scene.result.selection is not None
+            mask = scene.result.selection.token_mask
+            assert mask[last]
+            assert not mask[first]
+
+    def test_what_is_forced_anyway_is_no_change(self, studio: Studio) -> None:
+        look = look_at("bison")
+        studio.guide(look)
+        start = studio.scene(look)
+        assert start is not None
+        assert start.order is not None
+        same = studio.scene(replace(look, forced_in=frozenset({int(start.order[0])})))
+        assert same is not None
+        assert same.toggled == ()
+        assert same.key == start.key
+
+    def test_a_patch_outside_the_grid_is_refused(self, studio: Studio) -> None:
+        look = look_at("bison", forced_in=frozenset({64}))
+        studio.guide(look)
+        with pytest.raises(SettingError, match="outside the 8x8 grid"):
+            studio.scene(look)
+
+    def test_a_pair_that_cannot_be_loaded_leaves_the_held_one(self) -> None:
+        loader = Loader()
+        studio = Studio(loader)
+        with pytest.raises(WeightsUnavailableError):
+            studio.pipeline("l1-deit-s")
+        assert studio.pipeline(BUNDLED).pair.name == BUNDLED
+        assert loader.asked == [BUNDLED, "l1-deit-s"]
+        assert studio.scene(look_at("cat", pair="l1-deit-s")) is None
+        assert loader.asked == [BUNDLED, "l1-deit-s"], "looking loads nothing"
+
+
+def explore_over(studio: Studio) -> Explore:
+    return Explore(studio, SAMPLES, look_at("bison"))
+
+
+def values_of(look: Look, **changes: object) -> tuple[object, ...]:
+    """Return the page's controls, in their order, as they would show this look."""
+    fields = {
+        "tau": look.setting.tau,
+        "gamma": look.setting.gamma,
+        "temperature": look.setting.temperature,
+        "rule": look.setting.rule,
+        "selector": look.selector,
+        "accounting": "head only",
+    }
+    return tuple((fields | changes).values())
+
+
+class TestHandlers:
+    def test_a_failed_run_is_said_once_and_forgotten_after_a_success(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        studio = Studio(Loader())
+        explore, look = explore_over(studio), look_at("bison")
+        studio.guide(look)
+        assert "data-pending" in explore.settle(look, *values_of(look))["decision"]
+        with monkeypatch.context() as broken:
+            broken.setattr(TinyDrop, "classify", None)
+            said = explore.run(look, *values_of(look))
+        assert GENERIC_ERROR in html.unescape(said["message"])
+        shown = explore.settle(look, *values_of(look))["decision"]
+        assert "could not answer" in shown
+        assert "data-pending" not in shown, "the page does not ask again by itself"
+        other = values_of(look, gamma=0.5)
+        assert explore.run(look, *other) == {}
+        assert "data-pending" in explore.slide(look, *values_of(look))["decision"]
+
+    @pytest.mark.parametrize(
+        "changes", [{"tau": None}, {"temperature": float("nan")}, {"gamma": 99}, {"rule": "x"}]
+    )
+    def test_a_bad_control_is_one_sentence(
+        self, studio: Studio, changes: dict[str, object]
+    ) -> None:
+        look = look_at("bison")
+        updates = explore_over(studio).slide(look, *values_of(look, **changes))
+        assert list(updates) == ["message"]
+        assert 'role="alert"' in updates["message"]
+
+    @pytest.mark.parametrize(
+        "wish", [None, "", "[]", "{}", '{"keep": 1, "drop": []}', '{"keep": ["x"], "drop": []}', 7]
+    )
+    def test_a_strange_wish_changes_nothing(self, studio: Studio, wish: object) -> None:
+        look = look_at("bison")
+        studio.answer(look)
+        updates = explore_over(studio).force(look, wish, *values_of(look))
+        assert "lists of whole numbers" in updates["message"]
+        assert updates["stage"] == ""
+        assert "look" not in updates
+
+    def test_an_own_picture_that_went_away_is_one_sentence(self, studio: Studio) -> None:
+        gone = ("/nowhere/own.jpg", "own.jpg")
+        updates = explore_over(studio).upload(look_at("bison"), gone, *values_of(look_at("bison")))
+        assert list(updates) == ["message"]
+        assert "own.jpg" in updates["message"]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"forced_in": frozenset({3, 40}), "forced_out": frozenset({0})},
+        {"setting": Setting(tau=0.123, gamma=4.5, temperature=1.37, rule="linear")},
+        {"selector": "gradcam++"},
+        {"setting": Setting(tau=0.1 + 0.2)},
+    ],
+)
+def test_a_link_brings_back_the_look(changes: dict[str, object]) -> None:
+    from urllib.parse import parse_qsl
+
+    look = look_at("koala", **changes)
+    query = dict(parse_qsl(query_of(look)))
+    back = look_from_query(query, look_at("cat"), SAMPLES, lambda _pair: Setting())
+    assert replace(back, setting=look.setting) == look
+    for name in ("tau", "gamma", "temperature"):
+        assert getattr(back.setting, name) == pytest.approx(getattr(look.setting, name), rel=1e-11)
+    assert back.setting.rule == look.setting.rule
+
+
+def test_an_uploaded_picture_is_not_in_the_link() -> None:
+    look = look_at("koala", sample=None, source="/tmp/gradio/secret/own.jpg", name="own.jpg")  # noqa: S108
+    assert "own" not in query_of(look)
+    assert "sample" not in query_of(look)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"sample": "../../etc/passwd"},
+        {"pair": "/some/folder"},
+        {"pair": "timm/resnet50"},
+        {"tau": "nan"},
+        {"tau": "0"},
+        {"gamma": "inf"},
+        {"temperature": "x"},
+        {"rule": "none"},
+        {"selector": "best"},
+        {"keep": "-1"},
+        {"drop": "1,2"},
+        {"keep": "9999999"},
+    ],
+)
+def test_a_link_names_nothing_unknown(query: dict[str, str]) -> None:
+    with pytest.raises(SettingError):
+        look_from_query(query, look_at("cat"), SAMPLES, lambda _pair: Setting())
+
+
+def test_outcomes_follow_the_full_target(studio: Studio) -> None:
+    seen = set()
+    for sample in SAMPLES:
+        look = look_at(sample.name, setting=studio.pipeline(BUNDLED).pair.setting)
+        studio.answer(look)
+        scene = studio.scene(look)
+        assert scene is not None
+        said, result = outcome(scene.result), scene.result
+        assert result.full is not None
+        agrees = result.final.class_index == result.full.class_index
+        assert agrees is (said in ("early exit", "good drop", "no saving"))
+        assert result.exited is said.endswith("exit")
+        seen.add(said)
+    assert {"early exit", "good drop", "wrong drop"} <= seen
+
+
+def test_samples_without_a_list_are_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(SettingError, match=r"restore its samples\.json"):
+        find_samples(tmp_path)
+    (tmp_path / "samples.json").write_text("[]")
+    with pytest.raises(SettingError, match="lists no photograph"):
+        find_samples(tmp_path)
+    with pytest.raises(SettingError, match="no sample"):
+        find_sample((Sample("a", tmp_path, "", "", ""),), "b")

@@ -1,0 +1,23 @@
+"""Measured times beside counted MACs: what the saliency adds, what dropping saves, who wins."""
+
+from __future__ import annotations
+
+from tinydrop.bench.measure import (
+    find_break_even,
+    measure_saliency_overhead,
+    measure_target_speed,
+    run_bench,
+)
+from tinydrop.bench.report import BenchReport, BreakEven, SaliencyOverhead, Spread, TargetSpeed
+
+__all__ = [
+    "BenchReport",
+    "BreakEven",
+    "SaliencyOverhead",
+    "Spread",
+    "TargetSpeed",
+    "find_break_even",
+    "measure_saliency_overhead",
+    "measure_target_speed",
+    "run_bench",
+]

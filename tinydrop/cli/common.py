@@ -1,0 +1,45 @@
+"""What several commands share: naming a pair, printing JSON, complaining in one line."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import TYPE_CHECKING
+
+from tinydrop.errors import SettingError
+
+if TYPE_CHECKING:  # torch is loaded by the command that needs it, so that --help is quick
+    from tinydrop.pairs import Pair
+
+__all__ = ["add_pair", "complain", "pair_of", "print_json"]
+
+
+def add_pair(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that name a pair."""
+    parser.add_argument("--pair", help="bundled (default), a preset, or a pair folder")
+    parser.add_argument("--guidance", metavar="MODEL", help="timm name; needs --target")
+    parser.add_argument("--target", metavar="MODEL", help="timm name; needs --guidance")
+
+
+def pair_of(arguments: argparse.Namespace) -> Pair:
+    """Return the pair that the arguments name."""
+    from tinydrop.pairs import load_pair, pair_from_names
+
+    if (arguments.guidance is None) != (arguments.target is None):
+        raise SettingError("Give --guidance and --target together, or --pair instead of both.")
+    if arguments.guidance is None:
+        return load_pair(arguments.pair or "bundled")
+    if arguments.pair is not None:
+        raise SettingError("Give either --pair or --guidance and --target, not both.")
+    return pair_from_names(arguments.guidance, arguments.target)
+
+
+def print_json(value: object) -> None:
+    """Print one JSON document; a number that JSON does not have is an error."""
+    print(json.dumps(value, indent=1, allow_nan=False))
+
+
+def complain(sentence: str) -> None:
+    """Print one line to stderr."""
+    print(sentence, file=sys.stderr)

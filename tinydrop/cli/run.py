@@ -1,0 +1,167 @@
+"""``run``: classify pictures and show what was dropped."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tqdm import tqdm
+
+from tinydrop.budget import BUDGET_RULES
+from tinydrop.cli.common import add_pair, pair_of, print_json
+from tinydrop.errors import PictureError, SettingError
+from tinydrop.results import DropResult
+
+if TYPE_CHECKING:
+    from tinydrop.pipeline import TinyDrop
+
+__all__ = ["add_run"]
+
+PICTURE_SUFFIXES = frozenset(
+    ".jpg .jpeg .jpe .png .webp .gif .bmp .tif .tiff .heic .heif .avif".split()
+)
+
+
+def add_run(commands: argparse._SubParsersAction[Any]) -> None:
+    """Add the command and its arguments."""
+    run = commands.add_parser("run", help="classify pictures and show what was dropped")
+    run.add_argument("photos", nargs="+", metavar="PHOTO", help="a picture or a folder of them")
+    add_pair(run)
+    run.add_argument("--tau", type=float, help="exit when surer than this, in (0, 1]")
+    run.add_argument("--gamma", type=float, help="curvature in (0, 8]; low drops more")
+    run.add_argument("--temperature", type=float, help="T of softmax(logits / T)")
+    run.add_argument("--rule", choices=list(BUDGET_RULES), help="budget rule")
+    run.add_argument("--selector", default="gradcam", help="who ranks the patches")
+    run.add_argument("--seed", type=int, default=0, help="of the random selector")
+    run.add_argument(
+        "--compare-full", action="store_true", help="also run the target on every patch"
+    )
+    run.add_argument("--json", action="store_true", help="print one JSON array")
+    run.add_argument("--save", type=Path, metavar="DIR", help="write pictures and JSON there")
+    run.set_defaults(command=_run)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from tinydrop.pipeline import SELECTORS, TinyDrop
+
+    if arguments.selector not in SELECTORS:
+        raise SettingError(
+            f"Unknown selector {arguments.selector!r}; choose one of {', '.join(SELECTORS)}."
+        )
+    photos = list(_expand(arguments.photos))
+    drop = TinyDrop(pair_of(arguments))
+    given = {name: getattr(arguments, name) for name in ("tau", "gamma", "temperature", "rule")}
+    drop.setting(**{k: v for k, v in given.items() if v is not None})  # refused before any work
+    save = _Saver(arguments.save) if arguments.save is not None else None
+    rows: list[dict[str, object]] = []
+    for photo in tqdm(photos, unit="picture", disable=len(photos) < 2 or None, file=sys.stderr):
+        try:
+            result = drop(
+                photo,
+                **given,
+                selector=arguments.selector,
+                seed=arguments.seed,
+                compare_full=arguments.compare_full,
+            )
+            if save is not None:
+                save(photo, drop, result)
+        except PictureError as error:
+            rows.append({"file": str(photo), "error": str(error)})
+            tqdm.write(str(error), file=sys.stderr)
+            continue
+        rows.append(result.to_dict() | {"file": str(photo)})
+        if not arguments.json:
+            tqdm.write(_sentence(result))
+    if arguments.json:
+        print_json(rows)
+    return 2 if any("error" in row for row in rows) else 0
+
+
+def _expand(names: Sequence[str]) -> Iterator[Path]:
+    """Yield each named file, and the pictures of each named folder in order of their names."""
+    for name in names:
+        path = Path(name)
+        if not path.is_dir():
+            yield path
+            continue
+        inside = sorted(p for p in path.iterdir() if p.suffix.lower() in PICTURE_SUFFIXES)
+        if not inside:
+            raise PictureError(
+                f"The folder {name} holds no pictures; give one with JPEG, PNG or WebP files."
+            )
+        yield from inside
+
+
+class _Saver:
+    """Writes overlay, mask, chart and JSON of each result under a name of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.used: set[str] = set()
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            probe = folder / ".tinydrop-probe"
+            probe.touch()
+            probe.unlink()
+        except OSError as error:
+            raise SettingError(
+                f"Results cannot be written to {folder} ({error.strerror}); "
+                "give a folder that can be written."
+            ) from error
+
+    def __call__(self, photo: Path, drop: TinyDrop, result: DropResult) -> None:
+        from tinydrop.images import View, open_picture
+        from tinydrop.views import chart_image, mask_image, overlay_image
+
+        stem, count = photo.stem, 2
+        while stem in self.used:
+            stem, count = f"{photo.stem}-{count}", count + 1
+        self.used.add(stem)
+        picture = open_picture(photo)
+        crop = View(picture.image.size, drop.pair.target.spec.input).crop(picture)
+        images = {
+            "overlay": overlay_image(crop, result.saliency, result.selection),
+            "chart": chart_image(result),
+        }
+        if result.selection is not None:  # after an early exit there is no mask to show
+            images["mask"] = mask_image(result.selection)
+        try:
+            for kind, image in images.items():
+                image.save(self.folder / f"{stem}-{kind}.png")
+            (self.folder / f"{stem}.json").write_text(
+                json.dumps(result.to_dict() | {"file": str(photo)}, indent=1, allow_nan=False)
+                + "\n",
+                encoding="utf-8",
+            )
+        except OSError as error:
+            raise SettingError(
+                f"Results cannot be written to {self.folder} ({error.strerror}); "
+                "free some space or give another folder."
+            ) from error
+
+
+def _sentence(result: DropResult) -> str:
+    """Return one result as a line for a person."""
+    cost = f"{result.macs.total / 1e9:.3f} of {result.macs.full_target / 1e9:.3f} GMACs, " + (
+        f"{100 * result.macs.saved:.0f} % saved"
+        if result.macs.saved >= 0
+        else f"{-100 * result.macs.saved:.0f} % MORE than the full target"
+    )
+    if result.exited:
+        says = (
+            f"guidance is {100 * result.confidence:.0f} % sure (> tau {result.setting.tau:g}): "
+            f"{result.guidance.name}"
+        )
+    else:
+        says = (
+            f"guidance is {100 * result.confidence:.0f} % sure ({result.guidance.name}); "
+            f"target on {result.kept} of {result.patches} patches: {result.final.name} "
+            f"({100 * result.final.confidence:.0f} %)"
+        )
+    full = "" if result.full is None else f"; on every patch: {result.full.name}"
+    notes = "".join(f"\n  {warning}" for warning in result.warnings)
+    return f"{result.file}: {says}{full}. {cost}.{notes}"

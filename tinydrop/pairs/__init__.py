@@ -1,0 +1,61 @@
+"""Named guidance/target pairs: the bundled one, ImageNet pairs from the Hub, a user's own folder.
+
+A pair folder holds ``pair.json``, ``guidance.safetensors`` and ``target.safetensors``; replacing
+these files replaces the pair. Weights are safetensors only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from tinydrop.errors import SettingError
+from tinydrop.pairs.folder import load_pair_folder, save_pair
+from tinydrop.pairs.pair import Pair, pair_from_models, pair_from_names
+from tinydrop.pairs.presets import PRESETS, PairPreset
+
+__all__ = [
+    "BUNDLED_FOLDER",
+    "PRESETS",
+    "Pair",
+    "PairPreset",
+    "load_pair",
+    "load_pair_folder",
+    "pair_from_models",
+    "pair_from_names",
+    "save_pair",
+]
+
+BUNDLED_FOLDER = Path(__file__).resolve().parents[2] / "assets" / "pairs" / "bundled"
+
+
+def load_pair(name: str | Path, progress: Callable[[str, float], None] | None = None) -> Pair:
+    """Return the pair of that name: ``bundled``, a preset, or a folder in the pair format.
+
+    Args:
+        name: a name in ``PRESETS``, ``bundled``, or the path of a pair folder.
+        progress: called with (sentence, share done from 0 to 1) while weights are fetched.
+
+    Raises:
+        SettingError: if there is no such preset or folder, or the folder is not a pair.
+        WeightsUnavailableError: if the Hub cannot be reached and the weights are not here.
+        UnsupportedModelError: if a model does not fit its role.
+    """
+    if str(name) == "bundled":
+        return load_pair_folder(BUNDLED_FOLDER, name="bundled")
+    preset = PRESETS.get(str(name))
+    if preset is not None:
+        return pair_from_names(
+            preset.guidance,
+            preset.target,
+            name=preset.name,
+            title=preset.title,
+            progress=progress,
+        )
+    folder = Path(name)
+    if folder.is_dir():
+        return load_pair_folder(folder)
+    raise SettingError(
+        f"There is no pair {str(name)!r}; use bundled, {', '.join(PRESETS)}, "
+        "or a folder with a pair.json."
+    )

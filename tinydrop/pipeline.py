@@ -1,0 +1,365 @@
+"""TinyDrop itself: ``guide -> decide -> select -> classify``, each stage callable alone.
+
+The stages follow the controls: ``guide`` is the small model's one pass, ``decide`` and ``select``
+are instant, only ``classify`` runs the big model. The pipeline keeps no state between calls, so
+any number of threads may share one.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image
+
+from tinydrop.backbones import Features, Guidance, Target
+from tinydrop.budget import BUDGET_LEVELS, Budget, Setting, decide_budget
+from tinydrop.coherence import describe_coherence
+from tinydrop.errors import SettingError
+from tinydrop.images import Picture, View, open_picture
+from tinydrop.macs import guidance_macs, target_macs
+from tinydrop.pairs import Pair, load_pair, pair_from_models
+from tinydrop.results import Answer, CostBreakdown, DropResult, LatencyBreakdown, softmax
+from tinydrop.saliency import SALIENCY_METHODS, compute_saliency, resize_saliency
+from tinydrop.selection import GEOMETRIC_ORDERS, saliency_order, select_tokens
+from tinydrop.tokens import PatchGrid, Saliency, TokenSelection
+
+__all__ = ["SELECTORS", "Guide", "Selected", "TinyDrop", "geometric_order"]
+
+SELECTORS: tuple[str, ...] = (*SALIENCY_METHODS, *GEOMETRIC_ORDERS)
+"""Every name that ``selector=`` takes: saliency methods first, then the plain baselines."""
+
+Photo = bytes | str | Path | Image.Image | Picture
+
+
+def geometric_order(
+    grid: PatchGrid, selector: str, picture: Picture, seed: int
+) -> npt.NDArray[np.int64]:
+    """Return the order of a selector that uses no map, (N,) int64.
+
+    The random one mixes the seed with the picture's pixels, so that pictures differ.
+    """
+    mixed = (int(picture.digest[:12], 16) + seed) % 2**63
+    return GEOMETRIC_ORDERS[selector](grid, mixed)
+
+
+@dataclass(frozen=True, eq=False)
+class Guide:
+    """What the guidance made of one picture; later stages read it and never change it.
+
+    Attributes:
+        picture: the upright RGB picture.
+        view: the region both models see.
+        features: the guidance's last feature map (and what its head needs beside it), batch of 1.
+        answer: the guidance's answer at temperature 1, with the time of its forward pass.
+    """
+
+    picture: Picture
+    view: View
+    features: Features
+    answer: Answer
+
+
+@dataclass(frozen=True, eq=False)
+class Selected:
+    """The kept set of one picture and why it is what it is.
+
+    Attributes:
+        selection: the kept patches.
+        order: (N,) int64, patches from first to last kept; None for a map that cannot be ranked.
+        saliency: the map on the target's grid; None for selectors that use none.
+        warnings: sentences a person should read.
+        latency_ms: time of the head-only gradient and the ranking, in milliseconds.
+    """
+
+    selection: TokenSelection
+    order: npt.NDArray[np.int64] | None
+    saliency: Saliency | None
+    warnings: tuple[str, ...]
+    latency_ms: float
+
+
+class TinyDrop:
+    """A pair, ready to classify pictures; see ``__call__`` for the whole method in one call."""
+
+    def __init__(
+        self,
+        pair: str | Path | Pair | None = None,
+        *,
+        guidance: Guidance | torch.nn.Module | None = None,
+        target: Target | torch.nn.Module | None = None,
+        classes: Sequence[str] | None = None,
+    ) -> None:
+        """Take a pair by name, folder or value, or the caller's own two models.
+
+        Args:
+            pair: ``bundled`` (the default), a preset's name, a pair folder, or a ``Pair``.
+            guidance: with ``target``, instead of ``pair``: a timm classifier.
+            target: a timm ``VisionTransformer``.
+            classes: the shared class names of the two models, in the order of the logits.
+
+        Raises:
+            SettingError: if arguments exclude each other or the classes do not agree.
+            UnsupportedModelError: if a model does not fit its role.
+            WeightsUnavailableError: if weights are neither here nor to be had.
+        """
+        if (guidance is None) != (target is None):
+            raise SettingError("Give guidance and target together, or a pair instead of both.")
+        if guidance is not None and target is not None:
+            if pair is not None:
+                raise SettingError("Give either a pair or guidance and target, not both.")
+            self.pair = pair_from_models(guidance, target, classes)
+        else:
+            if classes is not None:
+                raise SettingError(
+                    "The classes belong to the pair; give classes only with guidance and target."
+                )
+            self.pair = (
+                pair if isinstance(pair, Pair) else load_pair("bundled" if pair is None else pair)
+            )
+        self._guidance_macs = guidance_macs(self.pair.guidance)
+
+    def guide(self, photo: Photo) -> Guide:
+        """Return the guidance's one forward pass over a picture.
+
+        Args:
+            photo: a path, the bytes of a file, a PIL image or an opened ``Picture``.
+
+        Raises:
+            PictureError: if the picture cannot be used.
+            SettingError: if the guidance's logits are not finite.
+        """
+        picture = photo if isinstance(photo, Picture) else open_picture(photo)
+        view = View(picture.image.size, self.pair.target.spec.input)
+        pixels = torch.from_numpy(view.pixels(picture, self.pair.guidance.spec.input))[None]
+        start = time.perf_counter()
+        features = self.pair.guidance.features(pixels)
+        elapsed = 1000 * (time.perf_counter() - start)
+        answer = Answer(features.logits[0].cpu().numpy(), self.pair.classes, latency_ms=elapsed)
+        softmax(answer.logits)  # refuses logits that are not finite, before anything is built on it
+        return Guide(picture, view, features, answer)
+
+    def saliency(self, guide: Guide, method: str = "gradcam") -> Saliency:
+        """Return the map of the guidance's winning class on the target's patch grid.
+
+        Raises:
+            SettingError: if the method is unknown.
+        """
+        (raw,) = compute_saliency(
+            self.pair.guidance, guide.features, [guide.answer.class_index], method
+        )
+        return resize_saliency(raw, self.pair.target.spec.grid)
+
+    def decide(self, guide: Guide, setting: Setting | None = None) -> Budget:
+        """Return early exit or K for a guided picture (the pair's setting by default)."""
+        setting = setting or self.pair.setting
+        confidence = float(softmax(guide.answer.logits, setting.temperature).max())
+        # float32, as a trace stores it: both must exit on the same side of tau.
+        confidence = float(np.float32(confidence))
+        return decide_budget(confidence, setting, self.pair.target.spec.grid.num_patches)
+
+    def rank(
+        self, guide: Guide, selector: str = "gradcam", seed: int = 0
+    ) -> tuple[npt.NDArray[np.int64] | None, Saliency | None]:
+        """Return the selector's order of the patches and its map; None where there is none.
+
+        Args:
+            guide: a guided picture.
+            selector: a name in ``SELECTORS``.
+            seed: of the random selector; mixed with the picture, so that pictures differ.
+
+        Raises:
+            SettingError: if the selector is unknown.
+        """
+        grid = self.pair.target.spec.grid
+        if selector in GEOMETRIC_ORDERS:
+            return geometric_order(grid, selector, guide.picture, seed), None
+        if selector not in SALIENCY_METHODS:
+            raise SettingError(
+                f"Unknown selector {selector!r}; choose one of {', '.join(SELECTORS)}."
+            )
+        saliency = self.saliency(guide, selector)
+        return (None if saliency.problem else saliency_order(saliency)), saliency
+
+    def select(
+        self,
+        guide: Guide,
+        num_keep: int,
+        selector: str = "gradcam",
+        *,
+        seed: int = 0,
+        toggled: Sequence[int] = (),
+    ) -> Selected:
+        """Return the K patches the target will see.
+
+        A map that is flat, zero or not finite is never ranked: every patch is kept, and the
+        warnings say so.
+
+        Args:
+            guide: a guided picture.
+            num_keep: K, from 1 to N.
+            selector: a name in ``SELECTORS``.
+            seed: of the random selector.
+            toggled: patches that a person forced in or out.
+
+        Raises:
+            SettingError: if the selector, K or a toggled patch is out of range.
+        """
+        grid = self.pair.target.spec.grid
+        start = time.perf_counter()
+        order, saliency = self.rank(guide, selector, seed)
+        warnings: tuple[str, ...] = ()
+        if order is None:
+            selection = TokenSelection.everything(grid, selector)
+            problem = saliency.problem if saliency is not None else "there is no map"
+            warnings = (f"Every patch is kept (level {BUDGET_LEVELS}), because {problem}.",)
+        else:
+            selection = select_tokens(order, grid, num_keep, selector)
+        if toggled:
+            selection = selection.forced(toggled)
+            warnings += (f"{len(set(toggled))} patches were forced in or out by hand.",)
+        elapsed = 1000 * (time.perf_counter() - start)
+        return Selected(selection, order, saliency, warnings, elapsed)
+
+    def classify(self, guide: Guide, selection: TokenSelection | None = None) -> Answer:
+        """Return the target's answer on the kept patches, or on every patch without a selection.
+
+        Raises:
+            SettingError: if the selection lies on another grid.
+        """
+        target = self.pair.target
+        if selection is not None and selection.grid != target.spec.grid:
+            raise SettingError(
+                f"The selection lies on a {selection.grid.rows}x{selection.grid.cols} grid, "
+                f"the target has {target.spec.grid.rows}x{target.spec.grid.cols}; select anew."
+            )
+        pixels = torch.from_numpy(guide.view.pixels(guide.picture, target.spec.input))[None]
+        keep = None if selection is None else torch.from_numpy(selection.keep_indices.copy())[None]
+        start = time.perf_counter()
+        logits = target.logits(pixels, keep)
+        elapsed = 1000 * (time.perf_counter() - start)
+        return Answer(logits[0].cpu().numpy(), self.pair.classes, latency_ms=elapsed)
+
+    def cost(self, num_keep: int, selector: str = "gradcam") -> CostBreakdown:
+        """Return the MACs of one picture's answer with K patches kept; K = 0 is an early exit.
+
+        Selectors that look at no map pay nothing for saliency.
+        """
+        spec = self.pair.target.spec
+        own = self._guidance_macs
+        looks = num_keep > 0 and selector in SALIENCY_METHODS
+        return CostBreakdown(
+            guidance=own.forward,
+            saliency=own.saliency if looks else 0,
+            target=target_macs(spec, num_keep).total if num_keep else 0,
+            full_target=target_macs(spec, spec.grid.num_patches).total,
+            saliency_literal=own.saliency_literal if looks else 0,
+        )
+
+    def __call__(
+        self,
+        photo: Photo,
+        *,
+        tau: float | None = None,
+        gamma: float | None = None,
+        temperature: float | None = None,
+        rule: str | None = None,
+        selector: str = "gradcam",
+        seed: int = 0,
+        compare_full: bool = False,
+    ) -> DropResult:
+        """Return the whole method's result on one picture.
+
+        Args:
+            photo: a path, the bytes of a file, a PIL image or an opened ``Picture``.
+            tau: exit threshold; the pair's default where None, like the next three.
+            gamma: curvature of the budget.
+            temperature: T of the guidance's confidence.
+            rule: name of the budget rule.
+            selector: a name in ``SELECTORS``.
+            seed: of the random selector.
+            compare_full: also run the target on every patch, for comparison.
+
+        Raises:
+            PictureError: if the picture cannot be used.
+            SettingError: if a setting is out of range or the selector is unknown.
+        """
+        given = {"tau": tau, "gamma": gamma, "temperature": temperature, "rule": rule}
+        setting = self.setting(**{k: v for k, v in given.items() if v is not None})
+        if selector not in SELECTORS:
+            raise SettingError(
+                f"Unknown selector {selector!r}; choose one of {', '.join(SELECTORS)}."
+            )
+        guide = self.guide(photo)
+        budget = self.decide(guide, setting)
+        selected = (
+            None if budget.exited else self.select(guide, budget.num_keep, selector, seed=seed)
+        )
+        return self.assemble(
+            guide,
+            setting,
+            selector,
+            selected,
+            target=None if selected is None else self.classify(guide, selected.selection),
+            full=self.classify(guide) if compare_full else None,
+        )
+
+    def setting(self, **changes: float | str) -> Setting:
+        """Return the pair's default setting with the given fields changed; SettingError if bad."""
+        own = self.pair.setting
+        fields = {name: getattr(own, name) for name in own.__dataclass_fields__}
+        return Setting(**(fields | changes))
+
+    def assemble(
+        self,
+        guide: Guide,
+        setting: Setting,
+        selector: str,
+        selected: Selected | None,
+        *,
+        target: Answer | None,
+        full: Answer | None = None,
+    ) -> DropResult:
+        """Return one result from the stages' values; no model runs.
+
+        Args:
+            guide: the guided picture.
+            setting: the operating point.
+            selector: the selector's name.
+            selected: what ``select`` returned; None after an exit.
+            target: the target's answer on the kept patches; None after an exit.
+            full: the target's answer on every patch, if it is known.
+        """
+        budget = self.decide(guide, setting)
+        selection = None if selected is None else selected.selection
+        everything = selected is not None and selected.order is None
+        own = guide.answer
+        return DropResult(
+            file=guide.picture.name,
+            pair=self.pair.name,
+            selector=selector,
+            setting=setting,
+            confidence=budget.confidence,
+            exited=selected is None,
+            keep_ratio=None if selected is None else budget.keep_ratio,
+            level=None if selected is None else (BUDGET_LEVELS if everything else budget.level),
+            patches=self.pair.target.spec.grid.num_patches,
+            selection=selection,
+            saliency=None if selected is None else selected.saliency,
+            guidance=Answer(own.logits, own.classes, setting.temperature, own.latency_ms),
+            target=target,
+            full=full,
+            macs=self.cost(0 if selection is None else selection.num_keep, selector),
+            latency_ms=LatencyBreakdown(
+                guidance=own.latency_ms,
+                saliency=0.0 if selected is None else selected.latency_ms,
+                target=0.0 if target is None else target.latency_ms,
+            ),
+            coherence=None if selection is None else describe_coherence(selection),
+            warnings=guide.picture.notes + (() if selected is None else selected.warnings),
+        )

@@ -1,0 +1,114 @@
+"""Where a trace comes from, and at which temperatures it states the guidance's confidence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from tinydrop.budget import BUDGET_LEVELS
+from tinydrop.errors import SettingError
+
+__all__ = ["TEMPERATURES", "TraceProvenance", "stated_temperatures"]
+
+TEMPERATURES: tuple[float, ...] = tuple(
+    [round(0.3 + 0.05 * step, 2) for step in range(35)] + [2.25, 2.5, 3.0, 4.0, 5.0]
+)
+"""The ladder of temperatures whose confidence every trace states: 0.3 to 2 in steps of 0.05, on."""
+
+
+@dataclass(frozen=True)
+class TraceProvenance:
+    """Where a trace comes from; two traces with equal provenance are equal.
+
+    Attributes:
+        pair: the pair's name.
+        pair_digest: sha256 (hex) of the pair's weights and classes.
+        selector: who ranked the patches.
+        seed: of the random selector.
+        data: title of the data set.
+        data_fingerprint: sha256 (hex) over ids, labels and bytes of every picture offered.
+        grid: (rows, cols) of the target's patches.
+        classes: the pair's class names.
+        temperatures: rising; contains 1 and the pair's own T.
+        setting: the pair's default setting as a mapping of the fields of ``Setting``.
+        map_grid: (rows, cols) of the guidance's raw map; None for selectors without one.
+        map_layer: the guidance layer that the map was read from; None without one.
+        pictures: M, the number of pictures traced.
+        skipped: reason -> number of pictures left out.
+        versions: library -> version.
+        budget_levels: 16.
+
+    Raises:
+        SettingError: if the temperatures do not rise or lack 1, or the levels are not 16.
+    """
+
+    pair: str
+    pair_digest: str
+    selector: str
+    seed: int
+    data: str
+    data_fingerprint: str
+    grid: tuple[int, int]
+    classes: tuple[str, ...]
+    temperatures: tuple[float, ...]
+    setting: Mapping[str, Any]
+    map_grid: tuple[int, int] | None
+    map_layer: str | None
+    pictures: int
+    skipped: Mapping[str, int] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    budget_levels: int = BUDGET_LEVELS
+
+    def __post_init__(self) -> None:
+        for name in ("grid", "map_grid"):
+            value = getattr(self, name)
+            if value is not None:
+                object.__setattr__(self, name, (int(value[0]), int(value[1])))
+        object.__setattr__(self, "classes", tuple(self.classes))
+        object.__setattr__(self, "temperatures", tuple(float(t) for t in self.temperatures))
+        for name in ("setting", "skipped", "versions"):
+            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+        steps = np.diff(np.asarray(self.temperatures))
+        if 1.0 not in self.temperatures or (steps <= 0).any():
+            raise SettingError(
+                f"A trace states rising temperatures with 1 among them, got {self.temperatures}."
+            )
+        if self.budget_levels != BUDGET_LEVELS:
+            raise SettingError(
+                f"A trace has {BUDGET_LEVELS} budget levels, got {self.budget_levels!r}; "
+                f"trace the pictures again with this version."
+            )
+
+    @property
+    def num_patches(self) -> int:
+        """N of the target."""
+        return self.grid[0] * self.grid[1]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return every field as JSON-ready values, in a fixed order."""
+        result = {f.name: getattr(self, f.name) for f in fields(self)}
+        for name in ("setting", "skipped", "versions"):
+            result[name] = dict(sorted(result[name].items()))
+        for name in ("grid", "map_grid", "classes", "temperatures"):
+            result[name] = None if result[name] is None else list(result[name])
+        return result
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> TraceProvenance:
+        """Return the provenance that ``to_dict`` wrote; SettingError if a field is missing."""
+        known = {f.name for f in fields(cls)}
+        try:
+            return cls(**{key: value for key, value in values.items() if key in known})
+        except (TypeError, ValueError, IndexError) as error:
+            raise SettingError(
+                f"The trace's description is incomplete ({error}); trace the pictures again."
+            ) from error
+
+
+def stated_temperatures(extra: Iterable[float]) -> tuple[float, ...]:
+    """Return the fixed ladder with the given temperatures added, rising."""
+    return tuple(sorted({*TEMPERATURES, *map(float, extra)}))

@@ -1,0 +1,44 @@
+"""Any (tau, gamma, rule, temperature) from one trace: exact, with intervals and baselines."""
+
+from __future__ import annotations
+
+from tinydrop.sweep.frontier import frontier, knee
+from tinydrop.sweep.grid import GAMMAS, TAUS, Grid, sweep_grid
+from tinydrop.sweep.intervals import MEASURES, Interval, bootstrap, paired_difference
+from tinydrop.sweep.operating import Best, Measured, best_settings, measure, split_halves
+from tinydrop.sweep.outcome import (
+    Outcome,
+    Replay,
+    baseline_replays,
+    baselines,
+    evaluate,
+    literal_accounting,
+    replay,
+)
+from tinydrop.sweep.report import sweep_report
+
+__all__ = [
+    "GAMMAS",
+    "MEASURES",
+    "TAUS",
+    "Best",
+    "Grid",
+    "Interval",
+    "Measured",
+    "Outcome",
+    "Replay",
+    "baseline_replays",
+    "baselines",
+    "best_settings",
+    "bootstrap",
+    "evaluate",
+    "frontier",
+    "knee",
+    "literal_accounting",
+    "measure",
+    "paired_difference",
+    "replay",
+    "split_halves",
+    "sweep_grid",
+    "sweep_report",
+]

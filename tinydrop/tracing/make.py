@@ -1,0 +1,279 @@
+"""Tracing a labelled set: chunk after chunk, each kept as a complete part, joined at the end."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from importlib.metadata import PackageNotFoundError, version
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+import tinydrop
+from tinydrop.backbones.synsets import imagenet_synonyms, imagenet_wnids
+from tinydrop.budget import BUDGET_LEVELS
+from tinydrop.data import Dataset, LabelMatch, join_tables, match_labels
+from tinydrop.errors import SettingError, TinyDropError
+from tinydrop.pairs import Pair
+from tinydrop.pipeline import SELECTORS, TinyDrop
+from tinydrop.provenance import TraceProvenance, stated_temperatures
+from tinydrop.saliency import SALIENCY_METHODS
+from tinydrop.trace import Trace
+from tinydrop.tracing.files import is_trace_of, read_trace, trace_metadata
+from tinydrop.tracing.outcomes import trace_chunk
+from tinydrop.tracing.parts import Parts
+
+__all__ = ["CHUNK", "Progress", "TraceStoppedError", "make_trace", "match_pair"]
+
+CHUNK = 64
+"""Pictures per part; bounds are multiples of it among the pictures whose class the pair knows."""
+
+Progress = Callable[[int, int, float | None], None]
+"""Told pictures done, pictures in all, and seconds left (None while unknown)."""
+
+_LIBRARIES = ("torch", "timm", "numpy", "pillow")
+
+
+class TraceStoppedError(TinyDropError):
+    """Someone asked to stop; what is done is kept."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Plan:
+    """What is traced: positions in the data set, the pair's class of each, and the provenance."""
+
+    positions: npt.NDArray[np.int64]
+    truth: npt.NDArray[np.int64]
+    provenance: TraceProvenance
+
+    @property
+    def chunks(self) -> int:
+        """The number of parts."""
+        return -(-self.positions.size // CHUNK)
+
+    def chunk(self, index: int) -> slice:
+        """Return a part's pictures among ``positions``."""
+        return slice(index * CHUNK, min((index + 1) * CHUNK, self.positions.size))
+
+    def run(self) -> dict[str, Any]:
+        """Return what makes two runs the same run, so that their parts fit together."""
+        values = self.provenance.to_dict()
+        for key in ("pictures", "skipped", "data"):
+            del values[key]
+        labels = hashlib.sha256(self.truth.tobytes()).hexdigest()
+        return {**values, "offered": int(self.positions.size), "labels": labels}
+
+
+def match_pair(dataset: Dataset, pair: Pair) -> LabelMatch:
+    """Return which classes of a data set the pair knows, through the pair's own groups.
+
+    Raises:
+        SettingError: if nothing matches, or pictures of one of the pair's classes alone do.
+    """
+    by_id = any(label.wnid and not label.name for label in dataset.labels)
+    return match_labels(
+        dataset,
+        pair.classes,
+        pair.info.get("members"),
+        wnids=imagenet_wnids(pair.classes),
+        synonyms=imagenet_synonyms() if by_id else None,
+    )
+
+
+def make_trace(
+    drop: TinyDrop,
+    dataset: Dataset,
+    out: str | Path,
+    selector: str = "gradcam",
+    seed: int = 0,
+    limit: int | None = None,
+    *,
+    resume: bool = False,
+    progress: Progress | None = None,
+    should_stop: Callable[[], bool] | None = None,
+) -> Trace:
+    """Trace labelled pictures at all 16 levels into a Parquet file and return the trace.
+
+    The pictures are read twice, first for the fingerprint. A finished file of the same name is
+    replaced. Killed or stopped at any moment, the parts in ``FILE.parts`` stay, and the same call
+    with ``resume`` gives the table that an undisturbed run gives.
+
+    Args:
+        drop: the pair.
+        dataset: what ``open_dataset`` returned.
+        out: the Parquet file.
+        selector: a name in ``SELECTORS``.
+        seed: of the random selector.
+        limit: trace only the first so many pictures whose class the pair knows.
+        resume: go on with the parts of an earlier run, or return its finished trace.
+        progress: told after every chunk.
+        should_stop: asked before every chunk, and while the fingerprint is taken.
+
+    Raises:
+        SettingError: if an argument is out of range, no class matches, no picture can be read,
+            parts of another run are there, or the file cannot be written.
+        TraceStoppedError: if ``should_stop`` says so.
+    """
+    out = Path(out)
+    if out.is_dir():
+        raise SettingError(f"{out} is a folder; give the file to write, like {out / 't.parquet'}.")
+    started = _Stopper(should_stop, out)
+    plan = _plan(drop, dataset, selector, seed, limit, started)
+    parts = Parts(out, plan.run())
+    if resume and is_trace_of(out, parts.digest):
+        parts.remove()
+        return read_trace(out, drop.pair)
+    parts.open(resume=resume)
+    _trace_missing(drop, dataset, plan, parts, progress, started)
+    _join(drop, dataset, plan, parts, out)
+    parts.remove()
+    return read_trace(out, drop.pair)
+
+
+class _Stopper:
+    """Asks now and then whether to stop."""
+
+    def __init__(self, should_stop: Callable[[], bool] | None, out: Path) -> None:
+        self._should_stop = should_stop
+        self._out = out
+
+    def __call__(self, done: int = 0, total: int = 0) -> None:
+        if self._should_stop is not None and self._should_stop():
+            kept = f" after {done:,} of {total:,} pictures" if total else ""
+            raise TraceStoppedError(
+                f"Tracing was stopped{kept}; the same call with --resume (resume=True) goes on "
+                f"from there and writes {self._out.name}."
+            )
+
+
+def _plan(
+    drop: TinyDrop,
+    dataset: Dataset,
+    selector: str,
+    seed: int,
+    limit: int | None,
+    stopper: _Stopper,
+) -> _Plan:
+    """Return what is to be traced, after checking every argument."""
+    pair = drop.pair
+    if selector not in SELECTORS:
+        raise SettingError(f"Unknown selector {selector!r}; choose one of {', '.join(SELECTORS)}.")
+    if seed < 0:
+        raise SettingError(f"A seed is a whole number from 0 on, got {seed!r}; use for example 0.")
+    if limit is not None and limit < 1:
+        raise SettingError(f"A limit is a whole number from 1 on, got {limit!r}.")
+    match = match_pair(dataset, pair)
+    truth = match.class_index[dataset.label]
+    positions = np.flatnonzero(truth >= 0)[:limit]
+    skipped = dict(dataset.skipped)
+    if match.left_out:
+        skipped["class unknown to the pair"] = match.left_out
+    looks = selector in SALIENCY_METHODS
+    grid, guidance = pair.target.spec.grid, pair.guidance.spec
+    own = pair.setting
+    provenance = TraceProvenance(
+        pair=pair.name,
+        pair_digest=pair.digest,
+        selector=selector,
+        seed=seed if selector == "random" else 0,
+        data=dataset.title,
+        data_fingerprint=dataset.fingerprint(positions, stopper),
+        grid=(grid.rows, grid.cols),
+        classes=pair.classes,
+        temperatures=stated_temperatures([own.temperature]),
+        setting={name: getattr(own, name) for name in own.__dataclass_fields__},
+        map_grid=(guidance.map_grid.rows, guidance.map_grid.cols) if looks else None,
+        map_layer=guidance.layer if looks else None,
+        pictures=int(positions.size),
+        skipped=skipped,
+        versions=_versions(pair),
+        budget_levels=BUDGET_LEVELS,
+    )
+    return _Plan(positions, truth[positions], provenance)
+
+
+def _versions(pair: Pair) -> dict[str, str]:
+    """Return what the last bits of the figures depend on: libraries and device."""
+    found = {"tinydrop": tinydrop.__version__} | {name: _version(name) for name in _LIBRARIES}
+    device = next(pair.target.module.parameters()).device
+    named = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+    return found | {"device": named}
+
+
+def _version(library: str) -> str:
+    try:
+        return version(library)
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def _trace_missing(
+    drop: TinyDrop,
+    dataset: Dataset,
+    plan: _Plan,
+    parts: Parts,
+    progress: Progress | None,
+    stopper: _Stopper,
+) -> None:
+    """Write every part that is not there yet, in order."""
+    missing = [index for index in range(plan.chunks) if parts.rows(index) is None]
+    total = int(plan.positions.size)
+    done = total - sum(len(range(total)[plan.chunk(index)]) for index in missing)
+    if progress is not None:
+        progress(done, total, None)
+    if not missing:
+        return
+    wanted = np.concatenate([plan.positions[plan.chunk(index)] for index in missing])
+    pictures = iter(dataset.pictures(wanted))
+    start, before = time.monotonic(), done
+    for index in missing:
+        stopper(done, total)
+        inside = plan.chunk(index)
+        some = list(islice(pictures, inside.stop - inside.start))
+        columns = trace_chunk(
+            drop,
+            some,
+            plan.truth[inside],
+            plan.provenance.temperatures,
+            plan.provenance.selector,
+            plan.provenance.seed,
+        )
+        rows = columns["picture_id"].size if columns else 0
+        parts.write(index, columns, len(some) - rows)
+        done += len(some)
+        if progress is not None:
+            pace = (time.monotonic() - start) / (done - before)
+            progress(done, total, pace * (total - done))
+
+
+def _join(drop: TinyDrop, dataset: Dataset, plan: _Plan, parts: Parts, out: Path) -> None:
+    """Write the whole table, in the order of the pictures."""
+    found = [(index, parts.rows(index)) for index in range(plan.chunks)]
+    lost = [index for index, part in found if part is None]
+    if lost:
+        raise SettingError(
+            f"{parts.path(lost[0])} disappeared while tracing; run it again with --resume."
+        )
+    counts = [part for _, part in found if part is not None]
+    rows = sum(part[0] for part in counts)
+    unreadable = sum(part[1] for part in counts)
+    if rows == 0:
+        parts.remove()
+        raise SettingError(
+            f"None of the {unreadable:,} pictures of {dataset.title} can be read; give JPEG, PNG "
+            f"or WebP pictures."
+        )
+    skipped = dict(plan.provenance.skipped)
+    if unreadable:
+        skipped["unreadable"] = unreadable
+    provenance = replace(plan.provenance, pictures=rows, skipped=skipped)
+    files: Iterator[Path] = (
+        parts.path(index) for index, part in found if part is not None and part[0]
+    )
+    join_tables(files, out, trace_metadata(drop, provenance, parts.digest))

@@ -1,0 +1,116 @@
+"""The web app: one studio, the Explore page over it, and how to serve it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from tinydrop.ui import frames
+from tinydrop.ui.components import read_asset
+from tinydrop.ui.endpoint import add_endpoint
+from tinydrop.ui.handlers import Explore
+from tinydrop.ui.page import explore_page
+from tinydrop.ui.samples import Sample, find_samples, outcome
+from tinydrop.ui.studio import BUNDLED, Look, Studio
+from tinydrop.ui.tune_bench import Benches
+from tinydrop.ui.tune_pages import add_pages, measured_by, studio_benches
+from tinydrop.ui.wiring import wire
+
+__all__ = ["build_app", "launch_options"]
+
+FIRST_OUTCOMES = ("good drop", "early exit", "wrong drop", "hasty exit", "no saving")
+UPLOADS_KEPT_SECONDS = 3600
+PAGE = {"body_background_fill": "#fbfbf9", "body_background_fill_dark": "#12161c"}
+THEME = {
+    "block_background_fill": "transparent",
+    "block_border_width": "0px",
+    "block_info_text_color": "var(--td-mute)",
+    "block_label_text_color": "var(--td-ink)",
+    "block_padding": "0px",
+    "block_shadow": "none",
+    "block_title_text_color": "var(--td-ink)",
+    "body_text_color": "var(--td-ink)",
+    "body_text_color_subdued": "var(--td-mute)",
+    "border_color_primary": "var(--td-line)",
+    "checkbox_label_background_fill": "transparent",
+    "color_accent": "var(--td-accent)",
+    "input_background_fill": "var(--td-card)",
+    "input_border_color": "var(--td-line)",
+    "input_border_width": "1px",
+    "slider_color": "var(--td-accent)",
+}
+"""The same names in light and dark: the values behind them change in explore.css."""
+
+
+def build_app(studio: Studio | None = None, benches: Benches | None = None) -> gr.Blocks:
+    """Return the app with its first analysis already done.
+
+    Args:
+        studio: what computes and remembers; one over the bundled pair without it.
+        benches: the traces that Tune shows; those of the bundled pair without it.
+    """
+    studio = studio or Studio()
+    benches = benches or studio_benches(studio)
+    looks = [(sample, _look_at(studio, sample)) for sample in find_samples()]
+    shown = _varied([(sample, _outcome(studio, look)) for sample, look in looks])
+    start = dict(looks)[shown[0][0]]
+    explore = Explore(studio, tuple(s for s, _ in shown), start, measured_by(benches))
+    with gr.Blocks(
+        title="TinyDrop",
+        analytics_enabled=False,
+        fill_width=True,
+        delete_cache=(UPLOADS_KEPT_SECONDS, UPLOADS_KEPT_SECONDS),
+    ) as demo:
+        first, samples = explore.first(), frames.gallery(shown)
+        parts = add_pages(demo, lambda: explore_page(first, samples), explore, studio, benches)
+        wire(demo, parts, explore)
+        add_endpoint(studio)
+    return demo.queue(max_size=64)
+
+
+def launch_options() -> dict[str, Any]:
+    """Return how ``launch`` serves the page: looks, limits, and nothing from other machines."""
+    sans = ["Inter", "system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif"]
+    mono = ["ui-monospace", "Menlo", "Consolas", "monospace"]
+    theme = gr.themes.Base(
+        primary_hue="teal", secondary_hue="teal", neutral_hue="slate", font=sans, font_mono=mono
+    )
+    both = dict(THEME)
+    both |= {
+        f"{name}_dark": value for name, value in THEME.items() if hasattr(theme, f"{name}_dark")
+    }
+    theme.set(**both, **PAGE)
+    return {
+        "theme": theme,
+        "css": read_asset("explore.css") + read_asset("tune.css"),
+        "footer_links": ["api"],
+        "max_file_size": "50mb",
+        "run_history": False,
+        "share": False,
+        "show_error": False,
+        "ssr_mode": False,
+    }
+
+
+def _look_at(studio: Studio, sample: Sample) -> Look:
+    setting = studio.pipeline(BUNDLED).pair.setting
+    return Look(str(sample.path), sample.path.name, sample.name, BUNDLED, setting)
+
+
+def _outcome(studio: Studio, look: Look) -> str:
+    studio.answer(look)
+    scene = studio.scene(look)
+    return "" if scene is None else outcome(scene.result)
+
+
+def _varied(samples: list[tuple[Sample, str]]) -> tuple[tuple[Sample, str], ...]:
+    """Return the samples with the first one of each outcome in front, a good drop leading."""
+    kinds = {name: place for place, name in enumerate(FIRST_OUTCOMES)}
+    firsts: dict[str, Sample] = {}
+    for sample, name in samples:
+        firsts.setdefault(name, sample)
+    leading = sorted(
+        ((sample, name) for name, sample in firsts.items()), key=lambda s: kinds.get(s[1], 99)
+    )
+    return (*leading, *(entry for entry in samples if entry not in leading))

@@ -1,0 +1,195 @@
+"""A scene as the pieces of HTML that the page shows, grouped by what makes them change."""
+
+from __future__ import annotations
+
+import base64
+import json
+import platform
+import re
+from importlib.metadata import version
+from pathlib import Path
+
+import tinydrop
+from tinydrop.pairs import PRESETS, Pair
+from tinydrop.ui.permalink import query_of
+from tinydrop.ui.samples import Sample, thumbnail
+from tinydrop.ui.studio import BUNDLED, Scene
+from tinydrop.ui.texts import FAILED
+from tinydrop.views.cards import ACCOUNTING, answers_card, cost_card, cost_formula, decision_card
+from tinydrop.views.curve import budget_curve, budget_formula
+from tinydrop.views.markup import data_uri, escape
+from tinydrop.views.pictures import overlay_image
+from tinydrop.views.snippets import python_snippet
+from tinydrop.views.stage import map_layer, mask_layer, picture_layer
+from tinydrop.views.words import decision_parts, plain_text
+
+__all__ = [
+    "ACCOUNTING",
+    "alert",
+    "foot",
+    "gallery",
+    "moving",
+    "pair_note",
+    "saved_json",
+    "saved_png",
+    "still",
+    "waiting",
+]
+
+STAGE_SIDE = 840
+GALLERY_FIRST = 7
+
+Frame = dict[str, str]
+
+
+def moving(
+    scene: Scene,
+    accounting: str = ACCOUNTING[0],
+    note: str = "",
+    failure: str | None = None,
+    measured: str = "",
+) -> Frame:
+    """Return what a slider may change: mask, decision, cost, answers, curve and links.
+
+    Args:
+        scene: what is known of the look.
+        accounting: how the saliency step is counted.
+        note: where the target's answer comes from.
+        failure: why the target could not run; None where it can.
+        measured: what the setting does on labelled pictures, as HTML.
+    """
+    look, result = scene.look, scene.result
+    pending = f' data-pending="{scene.key}"' if scene.running and failure is None else ""
+    if scene.running:
+        note = failure or "Target running…"
+    card = decision_card(result, note, stopped=failure is not None)
+    return {
+        "mask": mask_layer(
+            scene.grid, result.selection, _on(scene, look.forced_in), _on(scene, look.forced_out)
+        ),
+        "decision": f"<div{pending}>{card}</div>",
+        "cost": cost_card(result, accounting),
+        "cost_formula": cost_formula(result, accounting),
+        "answers": answers_card(result),
+        "curve": budget_curve(look.setting, scene.budget, result.patches) + measured,
+        "budget_formula": budget_formula(look.setting, scene.budget, result.patches),
+        "actions": _links(scene),
+    }
+
+
+def waiting(key: int, *, failed: bool) -> str:
+    """Return the decision card while not even the guidance has looked."""
+    if failed:
+        return f'<div><p class="td-say">{FAILED}</p></div>'
+    return f'<div data-pending="{key}"><p class="td-say">Looking…</p></div>'
+
+
+def still(scene: Scene, sample: Sample | None) -> Frame:
+    """Return what only another picture, pair or selector changes: the picture and its map."""
+    crop = scene.guide.view.crop(scene.guide.picture, STAGE_SIDE)
+    seen = f"{scene.look.name}, the part that the models see" if sample is None else sample.alt
+    credit = f"{sample.title}, {sample.credit}" if sample else f"Your picture: {scene.look.name}"
+    return {
+        "picture": picture_layer(crop, seen),
+        "map": map_layer(scene.grid, scene.saliency, scene.order),
+        "credit": f'<p class="td-hint">{escape(credit)}{_layer(scene)}</p>',
+    }
+
+
+def alert(sentence: str) -> str:
+    """Return the message line: one sentence, or nothing."""
+    return f'<p class="td-alert" role="alert">{escape(sentence)}</p>' if sentence else ""
+
+
+def pair_note(pair: str) -> str:
+    """Return one line on the pair that is chosen."""
+    if pair == BUNDLED:
+        return '<p class="td-hint">Comes with the app: small, works offline, and often wrong.</p>'
+    return f'<p class="td-hint">{escape(PRESETS[pair].note)}</p>'
+
+
+def foot(pair: Pair) -> str:
+    """Return what is needed to get these numbers again: pair, weights, versions."""
+    libraries = ", ".join(f"{name} {version(name)}" for name in ("torch", "timm", "gradio"))
+    return (
+        f'<footer class="td-foot" id="td-foot">Pair <b>{escape(pair.title)}</b>, '
+        f"{len(pair.classes)} classes, weights sha256 <code>{pair.digest[:12]}</code>. "
+        f"tinydrop {tinydrop.__version__}, {libraries}, Python {platform.python_version()}. "
+        "The budget formula is our reconstruction of the paper's; fewer multiply-accumulates are "
+        "not always faster.</footer>"
+    )
+
+
+def saved_png(scene: Scene, at: int) -> str:
+    """Return the overlay with its caption as a link that downloads it; ``at`` makes it new."""
+    crop = scene.guide.view.crop(scene.guide.picture, STAGE_SIDE)
+    caption = plain_text(decision_parts(scene.result))
+    picture = overlay_image(crop, scene.saliency, scene.result.selection, caption=caption)
+    return _file(data_uri(picture), f"{_stem(scene)}-tinydrop.png", at)
+
+
+def saved_json(scene: Scene, at: int) -> str:
+    """Return the result as JSON, as a link that downloads it; ``at`` makes it new."""
+    text = json.dumps(scene.result.to_dict(), indent=1).encode()
+    address = f"data:application/json;base64,{base64.b64encode(text).decode()}"
+    return _file(address, f"{_stem(scene)}-tinydrop.json", at)
+
+
+def gallery(samples: tuple[tuple[Sample, str], ...]) -> str:
+    """Return the samples as buttons with what happens to each, and "surprise me"."""
+    buttons = [
+        f'<button type="button" class="td-sample" data-sample="{escape(sample.name)}" '
+        f'aria-pressed="false" title="{escape(sample.title)}">'
+        f'<img src="{data_uri(thumbnail(sample), "JPEG")}" '
+        f'alt="{escape(sample.title)}"><span>{escape(outcome)}</span></button>'
+        for sample, outcome in samples
+    ]
+    more = "".join(buttons[GALLERY_FIRST:])
+    folded = (
+        f'<details class="td-more"><summary>{len(buttons) - GALLERY_FIRST} more samples</summary>'
+        f'<div class="td-strip">{more}</div></details>'
+    )
+    return (
+        '<div role="group" aria-label="Sample pictures"><div class="td-strip">'
+        f"{''.join(buttons[:GALLERY_FIRST])}"
+        '<button type="button" class="td-sample td-surprise"><em aria-hidden="true">?</em>'
+        f"<span>surprise me</span></button></div>{folded if more else ''}</div>"
+    )
+
+
+def _file(address: str, name: str, at: int) -> str:
+    return (
+        f'<a href="{address}" download="{escape(name)}" data-name="{escape(name)}" data-at="{at}">'
+    )
+
+
+def _stem(scene: Scene) -> str:
+    """Return the picture's name without its kind, of letters that every file system takes."""
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", Path(scene.look.name).stem)[:60] or "picture"
+
+
+def _layer(scene: Scene) -> str:
+    if scene.saliency is None:
+        return ""
+    return f". Map read from {escape(scene.saliency.layer)} of the guidance."
+
+
+def _on(scene: Scene, patches: frozenset[int]) -> list[int]:
+    """Return the patches that lie on this grid; after an exit none is shown."""
+    return [] if scene.result.exited else [p for p in patches if p < scene.grid.num_patches]
+
+
+def _links(scene: Scene) -> str:
+    look = scene.look
+    path = f"assets/samples/{look.name}" if look.sample else look.name
+    snippet = python_snippet(scene.result, path, scene.toggled, uploaded=look.sample is None)
+    warning = (
+        ""
+        if look.sample
+        else '<p class="td-hint">The link brings back every control, but not your own picture: '
+        "that one stays with you.</p>"
+    )
+    return (
+        f'<div data-query="{escape(query_of(look))}" data-sample="{escape(look.sample or "")}" '
+        f'data-python="{escape(snippet)}">{warning}</div>'
+    )

@@ -1,0 +1,89 @@
+"""The bundled photographs, each with what happens to it under the bundled pair."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image, ImageOps
+
+from tinydrop.errors import SettingError
+from tinydrop.images import open_picture
+from tinydrop.results import DropResult
+
+__all__ = ["SAMPLES_FOLDER", "Sample", "find_sample", "find_samples", "outcome", "thumbnail"]
+
+SAMPLES_FOLDER = Path(__file__).resolve().parents[2] / "assets" / "samples"
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One bundled photograph.
+
+    Attributes:
+        name: the file's stem, as used in links.
+        path: where it lies.
+        title: what the page calls it.
+        alt: what is to be seen, for those who cannot see it.
+        credit: author and licence.
+    """
+
+    name: str
+    path: Path
+    title: str
+    alt: str
+    credit: str
+
+
+def find_samples(folder: Path = SAMPLES_FOLDER) -> tuple[Sample, ...]:
+    """Return the photographs that a folder's ``samples.json`` lists, in its order.
+
+    Raises:
+        SettingError: if the list is missing, unreadable or empty.
+    """
+    try:
+        entries = json.loads((folder / "samples.json").read_text(encoding="utf-8"))
+        samples = tuple(
+            Sample(
+                name=Path(entry["file"]).stem,
+                path=folder / Path(entry["file"]).name,
+                title=entry["title"],
+                alt=entry["alt"],
+                credit=f"{entry['credit']}, {entry['licence']}",
+            )
+            for entry in entries
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SettingError(
+            f"The samples in {folder} cannot be read ({error}); restore its samples.json."
+        ) from error
+    if not samples:
+        raise SettingError(f"{folder / 'samples.json'} lists no photograph; add one.")
+    return samples
+
+
+def find_sample(samples: Sequence[Sample], name: str) -> Sample:
+    """Return the sample of that name; SettingError if there is none."""
+    for sample in samples:
+        if sample.name == name:
+            return sample
+    raise SettingError(f"There is no sample {name[:40]!r}; choose one from the gallery.")
+
+
+def outcome(result: DropResult) -> str:
+    """Return in two words what happened; the full target's answer is the yardstick."""
+    if result.exited:
+        agrees = result.full is None or result.full.class_index == result.guidance.class_index
+        return "early exit" if agrees else "hasty exit"
+    if result.full is None or result.target is None:
+        return "dropped"
+    if result.full.class_index != result.target.class_index:
+        return "wrong drop"
+    return "good drop" if result.macs.saved >= 0 else "no saving"
+
+
+def thumbnail(sample: Sample, side: int = 128) -> Image.Image:
+    """Return the middle of a sample as a small square picture."""
+    return ImageOps.fit(open_picture(sample.path).image, (side, side), Image.Resampling.LANCZOS)

@@ -1,0 +1,15 @@
+// The samples: a click picks one, "surprise me" picks another one by chance.
+const buttons = () => [...element.querySelectorAll('[data-sample]')];
+
+element.addEventListener('click', (event) => {
+  const button = event.target.closest('button');
+  if (!button) return;
+  if (button.dataset.sample) return trigger('pick', { sample: button.dataset.sample });
+  const others = buttons().filter((one) => one.getAttribute('aria-pressed') !== 'true');
+  trigger('pick', { sample: others[Math.floor(Math.random() * others.length)].dataset.sample });
+});
+
+// The actions card says which sample is on the stage; see actions.js.
+window.addEventListener('td-look', (event) => {
+  for (const button of buttons()) button.setAttribute('aria-pressed', String(button.dataset.sample === event.detail.sample));
+});

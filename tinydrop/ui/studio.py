@@ -1,0 +1,276 @@
+"""What the pages ask for: pairs, pictures and answers, each computed once and kept for a while.
+
+No gradio in here. A ``Look`` says what a visitor wants to see; ``scene`` shows as much of it as is
+known without running a model; ``guide`` and ``answer`` run the models that are missing.
+"""
+
+from __future__ import annotations
+
+import statistics
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from tinydrop.budget import Budget, Setting
+from tinydrop.errors import SettingError
+from tinydrop.images import open_picture
+from tinydrop.pairs import PRESETS, load_pair
+from tinydrop.pipeline import SELECTORS, Guide, Selected, TinyDrop
+from tinydrop.results import Answer, DropResult
+from tinydrop.selection import select_tokens
+from tinydrop.tokens import PatchGrid, Saliency, TokenSelection
+from tinydrop.ui.cache import BoundedCache
+
+__all__ = ["BUNDLED", "Look", "Scene", "Studio"]
+
+BUNDLED = "bundled"
+MAX_PICTURE_BYTES = 400e6
+QUICK_MS = 60.0
+Ran = TypeVar("Ran")
+Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True)
+class Look:
+    """One visitor's wish: a picture, a pair, a setting, a selector and the forced patches.
+
+    Attributes:
+        source: path of the picture on this machine; never chosen by a visitor.
+        name: what the page calls the picture.
+        sample: the bundled sample's name, or None for an uploaded picture.
+        pair: ``bundled`` or a preset's name.
+        setting: tau, gamma, temperature and rule.
+        selector: who ranks the patches.
+        forced_in: patches kept whatever the ranking says.
+        forced_out: patches dropped whatever the ranking says.
+    """
+
+    source: str
+    name: str
+    sample: str | None
+    pair: str
+    setting: Setting
+    selector: str = "gradcam"
+    forced_in: frozenset[int] = frozenset()
+    forced_out: frozenset[int] = frozenset()
+
+    def __post_init__(self) -> None:
+        if self.selector not in SELECTORS:
+            raise SettingError(
+                f"Unknown selector {self.selector!r}; choose one of {', '.join(SELECTORS)}."
+            )
+        if self.pair != BUNDLED and self.pair not in PRESETS:
+            raise SettingError(f"There is no pair {self.pair!r}; choose one from the list.")
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """All that is known of a look.
+
+    Attributes:
+        look: the wish.
+        guide: the guided picture.
+        grid: the target's patch grid.
+        budget: exit or K.
+        saliency: the map on the target's grid, also after an exit; None without one.
+        order: (N,) int64, from first to last kept; None for a map that cannot be ranked.
+        toggled: patches whose kept state differs from the ranking's because of a forced one.
+        result: the run; its target or full answer is None while not known.
+        key: names the kept set; changes whenever the target would see something else.
+    """
+
+    look: Look
+    guide: Guide
+    grid: PatchGrid
+    budget: Budget
+    saliency: Saliency | None
+    order: npt.NDArray[np.int64] | None
+    toggled: tuple[int, ...]
+    result: DropResult
+    key: str
+
+    @property
+    def running(self) -> bool:
+        """Whether an answer of the target is still missing."""
+        waiting = self.result.target is None and not self.result.exited
+        return waiting or self.result.full is None
+
+
+class Studio:
+    """At most two pairs, and a bounded number of guided pictures and answers."""
+
+    def __init__(self, load: Callable[[str, Progress | None], TinyDrop] | None = None) -> None:
+        """Load the bundled pair; ``load`` makes a pipeline from a pair's name and a progress."""
+        self._load = load or _load
+        self._lock = threading.Lock()
+        self._bundled = self._load(BUNDLED, None)
+        self._other: TinyDrop | None = None
+        self._guides: BoundedCache[tuple[str, str], Guide] = BoundedCache(
+            64, MAX_PICTURE_BYTES, lambda guide: 3.0 * guide.picture.size[0] * guide.picture.size[1]
+        )
+        self._ranked: BoundedCache[tuple[str, str, str], Selected] = BoundedCache(512)
+        self._failed: BoundedCache[Look, Look] = BoundedCache(64)
+        self._answers: BoundedCache[tuple[str, str, str], Answer] = BoundedCache(4096)
+
+    def pipeline(self, pair: str, progress: Progress | None = None) -> TinyDrop:
+        """Return the pipeline of a pair, loading it where needed.
+
+        Only one pair beside the bundled one is held; loading another lets the last one go.
+
+        Raises:
+            TinyDropError: if its weights are not to be had; the pairs that are held stay.
+        """
+        if pair == BUNDLED:
+            return self._bundled
+        with self._lock:
+            if self._other is None or self._other.pair.name != pair:
+                self._other = self._load(pair, progress)
+            return self._other
+
+    def _held(self, pair: str) -> TinyDrop | None:
+        """Return the pipeline of a pair that is in memory, or None: nothing is loaded."""
+        other = self._other
+        if pair == BUNDLED:
+            return self._bundled
+        return other if other is not None and other.pair.name == pair else None
+
+    def guide(self, look: Look) -> None:
+        """Run the guidance and the saliency of a look, unless they are known.
+
+        Raises:
+            PictureError: if the picture cannot be used.
+            TinyDropError: if the pair cannot be loaded.
+        """
+        pipeline = self.pipeline(look.pair)
+        key = (look.source, look.pair)
+        guide = self._guides.get(key)
+        if guide is None:
+            picture = open_picture(Path(look.source), look.name)
+            guides = _repeated(lambda: pipeline.guide(picture), lambda one: one.answer.latency_ms)
+            typical = statistics.median(one.answer.latency_ms for one in guides)
+            guide = replace(guides[0], answer=replace(guides[0].answer, latency_ms=typical))
+            self._guides.put(key, guide)
+        if self._ranked.get((*key, look.selector)) is None:
+            everything = pipeline.pair.target.spec.grid.num_patches
+            self._ranked.put(
+                (*key, look.selector), pipeline.select(guide, everything, look.selector)
+            )
+
+    def answer(self, look: Look) -> None:
+        """Run whatever is missing of a look: guidance, saliency, pruned target, full target.
+
+        A failure is remembered until the next success, so that the page can say so instead of
+        asking again and again.
+        """
+        try:
+            self._answer(look)
+        except Exception:
+            self._failed.put(look, look)
+            raise
+        self._failed.clear()
+
+    def failed(self, look: Look) -> bool:
+        """Return whether ``answer`` failed for this very look not long ago."""
+        return self._failed.get(look) is not None
+
+    def _answer(self, look: Look) -> None:
+        self.guide(look)
+        scene = self.scene(look)
+        if scene is None:
+            return
+        pipeline = self.pipeline(look.pair)
+        selection = scene.result.selection
+        wanted: list[TokenSelection | None] = [None] if selection is None else [selection, None]
+        for one in wanted:
+            key = _answer_key(look, one)
+            if self._answers.get(key) is None:
+                self._answers.put(key, _classified(pipeline, scene.guide, one))
+
+    def scene(self, look: Look) -> Scene | None:
+        """Return what is known of a look without running a model; None before ``guide``.
+
+        Raises:
+            SettingError: if forcing patches out leaves none.
+        """
+        guide = self._guides.get((look.source, look.pair))
+        ranked = self._ranked.get((look.source, look.pair, look.selector))
+        pipeline = self._held(look.pair)
+        if guide is None or ranked is None or pipeline is None:
+            return None
+        grid = pipeline.pair.target.spec.grid
+        budget = pipeline.decide(guide, look.setting)
+        selected: Selected | None = None
+        toggled: tuple[int, ...] = ()
+        if not budget.exited:
+            selected, toggled = _kept(ranked, grid, budget.num_keep, look)
+        selection = None if selected is None else selected.selection
+        target = None if selection is None else self._answers.get(_answer_key(look, selection))
+        result = pipeline.assemble(
+            guide,
+            look.setting,
+            look.selector,
+            selected,
+            target=target,
+            full=self._answers.get(_answer_key(look, None)),
+        )
+        key = "-".join(_answer_key(look, selection))
+        return Scene(look, guide, grid, budget, ranked.saliency, ranked.order, toggled, result, key)
+
+
+def _classified(pipeline: TinyDrop, guide: Guide, selection: TokenSelection | None) -> Answer:
+    answers = _repeated(
+        lambda: pipeline.classify(guide, selection), lambda answer: answer.latency_ms
+    )
+    typical = statistics.median(answer.latency_ms for answer in answers)
+    return replace(answers[0], latency_ms=typical)
+
+
+def _repeated(run: Callable[[], Ran], latency_ms: Callable[[Ran], float]) -> list[Ran]:
+    """Return the results of one run, or of three where that is quick: one time alone says little.
+
+    The first run of a new shape prepares kernels, so its time is not the model's.
+    """
+    first = run()
+    return [first] if latency_ms(first) > QUICK_MS else [first, run(), run()]
+
+
+def _load(pair: str, progress: Progress | None) -> TinyDrop:
+    return TinyDrop(load_pair(pair, progress))
+
+
+def _kept(
+    ranked: Selected, grid: PatchGrid, num_keep: int, look: Look
+) -> tuple[Selected, tuple[int, ...]]:
+    """Return the first K patches of a ranking with the forced ones, and which ones differ."""
+    selection = ranked.selection
+    if ranked.order is not None:
+        selection = select_tokens(ranked.order, grid, num_keep, look.selector)
+    mask = selection.token_mask
+    toggled = tuple(
+        sorted(
+            [p for p in look.forced_in if not mask[_inside(p, grid)]]
+            + [p for p in look.forced_out if mask[_inside(p, grid)]]
+        )
+    )
+    warnings = ranked.warnings
+    if toggled:
+        many = "1 patch was" if len(toggled) == 1 else f"{len(toggled)} patches were"
+        warnings += (f"{many} forced in or out by hand.",)
+    return replace(ranked, selection=selection.forced(toggled), warnings=warnings), toggled
+
+
+def _inside(patch: int, grid: PatchGrid) -> int:
+    grid.position(patch)  # refuses a patch outside the grid
+    return patch
+
+
+def _answer_key(look: Look, selection: TokenSelection | None) -> tuple[str, str, str]:
+    kept = "all"
+    if selection is not None and selection.num_keep < selection.grid.num_patches:
+        kept = np.packbits(selection.token_mask).tobytes().hex()
+    return (look.source, look.pair, kept)

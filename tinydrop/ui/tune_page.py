@@ -1,0 +1,179 @@
+"""The Tune page: its parts. They are empty until the page is first shown; see ``tune_wiring``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from tinydrop.budget import BUDGET_RULES, MAX_GAMMA
+from tinydrop.ui.components import read_asset
+from tinydrop.ui.tune import MAX_EPSILON
+from tinydrop.ui.tune_texts import EXPLAINED, TEACH, TUNE_HEADER, ZIP_NOTE
+from tinydrop.ui.tune_zone import ZipZone
+from tinydrop.views.tune_frontier import plotly_script
+from tinydrop.views.tune_words import RULE_WORDS
+
+__all__ = ["tune_page"]
+
+Parts = dict[str, Any]
+
+
+def tune_page() -> Parts:
+    """Lay the page out and return its components by name."""
+    script = str(plotly_script())
+    gr.set_static_paths([script])  # the one file that the chart fetches, from this server
+    parts: Parts = {"query": gr.State({}), "bench": gr.State(""), "job": gr.State("")}
+    _html(TUNE_HEADER)
+    for name in ("message", "notice"):
+        parts[name] = _html("", elem_classes=["tn-message"])
+    with gr.Row(elem_id="tn-main"):
+        with gr.Column(elem_id="tn-left"):
+            _setting(parts)
+            _trace(parts)
+        with gr.Column(elem_id="tn-right"):
+            _numbers(parts)
+            _frontier(parts, script)
+            _safe(parts)
+            _calibration(parts)
+    parts["foot"] = _html("")
+    return parts
+
+
+def _html(value: str = "", **more: Any) -> gr.HTML:
+    return gr.HTML(value, apply_default_css=False, **{"js_on_load": None} | more)
+
+
+def _card(name: str, title: str = "", teach: str = "") -> gr.Column:
+    card = gr.Column(elem_id=f"tn-card-{name}", elem_classes=["td-card"])
+    if title:
+        with card:
+            said = f'<p class="td-hint">{teach}</p>' if teach else ""
+            _html(f"<h2>{title}</h2>{said}")
+    return card
+
+
+def _fold(label: str, text: str) -> None:
+    with gr.Accordion(label, open=False, elem_classes=["td-fold"]):
+        _html(text, elem_classes=["td-formula"])
+
+
+def _setting(parts: Parts) -> None:
+    with _card("setting", "Setting"):
+        parts["tau"] = gr.Slider(
+            0.01, 1.0, 0.7, step=0.01, label="tau", info="exit when surer than this",
+            elem_id="tn-tau", elem_classes=["td-slider"], interactive=True,
+        )  # fmt: skip
+        parts["gamma"] = gr.Slider(
+            0.05, MAX_GAMMA, 1.0, step=0.05, label="gamma", info="low drops more",
+            elem_id="tn-gamma", elem_classes=["td-slider"], interactive=True,
+        )  # fmt: skip
+        parts["curve"] = _html(elem_id="tn-curve")
+        with gr.Row(elem_id="tn-pickers"):
+            parts["temperature"] = gr.Dropdown(
+                [("1", 1.0)], value=1.0, label="temperature", elem_id="tn-temperature",
+                interactive=True, min_width=100,
+            )  # fmt: skip
+            parts["rule"] = gr.Dropdown(
+                [(RULE_WORDS.get(name, name), name) for name in BUDGET_RULES],
+                value="curvature", label="budget rule", elem_id="tn-rule", interactive=True,
+                min_width=100,
+            )  # fmt: skip
+        parts["actions"] = gr.HTML(
+            "",
+            html_template=read_asset("tune-actions.html"),
+            js_on_load=read_asset("tune-actions.js"),
+            apply_default_css=False,
+            elem_id="tn-actions",
+        )
+
+
+def _trace(parts: Parts) -> None:
+    with _card("trace", "Trace"):
+        parts["trace"] = _html(elem_id="tn-trace")
+        with gr.Accordion("Trace my own zip", open=False, elem_classes=["td-fold"]):
+            parts["zip"] = ZipZone(elem_id="tn-zip")
+            _html(f'<p class="td-hint">{ZIP_NOTE}</p>')
+        parts["progress"] = gr.HTML(
+            "",
+            js_on_load=read_asset("tune-progress.js"),
+            apply_default_css=False,
+            elem_id="tn-progress",
+        )
+
+
+def _numbers(parts: Parts) -> None:
+    with _card("numbers"):
+        parts["numbers"] = gr.HTML(
+            '<p class="td-waiting">Reading the trace…</p>',
+            js_on_load=read_asset("tune-numbers.js"),
+            apply_default_css=False,
+            elem_id="tn-numbers",
+        )
+        parts["warnings"] = _html(elem_id="tn-warnings")
+        with gr.Accordion("How is this counted?", open=False, elem_classes=["td-fold"]):
+            parts["formula"] = _html(elem_classes=["td-formula"])
+        parts["intervals"] = gr.HTML(
+            "",
+            js_on_load=read_asset("tune-intervals.js"),
+            apply_default_css=False,
+            elem_id="tn-intervals",
+        )
+
+
+def _frontier(parts: Parts, script: str) -> None:
+    with _card("frontier", "Accuracy against cost", TEACH["frontier"]):
+        parts["frontier"] = gr.HTML(
+            "",
+            html_template=read_asset("tune-frontier.html").replace("%SCRIPT%", script),
+            js_on_load=read_asset("tune-frontier.js"),
+            apply_default_css=False,
+            elem_id="tn-frontier",
+        )
+        with gr.Accordion("The baselines as a table", open=False, elem_classes=["td-fold"]):
+            parts["baselines"] = _html()
+        _fold("How is this drawn?", EXPLAINED["frontier"])
+    with _card("chosen", "Settings for a given drop", TEACH["chosen"]):
+        parts["chosen"] = _taker("tn-chosen")
+
+
+def _safe(parts: Parts) -> None:
+    with gr.Row(elem_id="tn-safe"):
+        with _card("certified", "A tau with a guarantee", TEACH["certified"]):
+            with gr.Row(elem_id="tn-promise"):
+                parts["epsilon"] = gr.Number(
+                    1.0, label="epsilon", info="largest accuracy drop, points", minimum=0.05,
+                    maximum=MAX_EPSILON, step=0.1, elem_id="tn-epsilon", interactive=True,
+                    min_width=120,
+                )  # fmt: skip
+                parts["bound"] = gr.Dropdown(
+                    [("harmed pictures alone", "harm"), ("harmed minus helped", "net")],
+                    value="harm", label="counted as", info="choose before you look",
+                    elem_id="tn-bound", interactive=True, min_width=150,
+                )  # fmt: skip
+            parts["certified"] = _taker("tn-certified")
+            _fold("What is guaranteed?", EXPLAINED["certified"])
+        with gr.Column(elem_id="tn-beside"):
+            with _card("f1", "A tau by F1", TEACH["f1"]):
+                parts["f1"] = _taker("tn-f1")
+                _fold("What is F1 here?", EXPLAINED["f1"])
+            with _card("regret", "Exit regret", TEACH["regret"]):
+                parts["regret"] = _html()
+
+
+def _calibration(parts: Parts) -> None:
+    with gr.Row(elem_id="tn-panels"):
+        with _card("reliability", "Reliability", TEACH["reliability"]):
+            parts["reliability"] = _html()
+            _fold("What is ECE?", EXPLAINED["reliability"])
+        with _card("risk", "Risk and coverage", TEACH["risk"]):
+            parts["risk"] = _html()
+            _fold("What are AURC and AUROC?", EXPLAINED["risk"])
+    with _card("harmful", "Harmful exits", TEACH["harmful"]):
+        parts["harmful"] = _html(elem_id="tn-harmful")
+
+
+def _taker(elem_id: str) -> gr.HTML:
+    return gr.HTML(
+        "", js_on_load=read_asset("tune-take.js"), apply_default_css=False, elem_id=elem_id
+    )

@@ -1,0 +1,63 @@
+"""Both pages in one app: Explore and Tune as tabs in the header, each keeping its state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+
+from tinydrop.errors import TinyDropError
+from tinydrop.ui.handlers import Explore
+from tinydrop.ui.studio import BUNDLED, Look, Studio
+from tinydrop.ui.tune import Tune
+from tinydrop.ui.tune_bench import Benches, bundled_bench
+from tinydrop.ui.tune_page import tune_page
+from tinydrop.ui.tune_wiring import EXPLORE_ID, TUNE_ID, wire_tune
+from tinydrop.ui.tune_zip import Jobs
+from tinydrop.views.tune_numbers import measured_line
+
+__all__ = ["add_pages", "measured_by", "studio_benches"]
+
+Parts = dict[str, Any]
+
+
+def studio_benches(studio: Studio) -> Benches:
+    """Return the traces of the studio's bundled pair; nothing is read before it is asked for."""
+    return Benches(lambda: bundled_bench(studio.pipeline(BUNDLED).pair))
+
+
+def add_pages(
+    demo: gr.Blocks,
+    explore_page: Callable[[], Parts],
+    explore: Explore,
+    studio: Studio,
+    benches: Benches,
+) -> Parts:
+    """Add both pages to the app that is being built, wire Tune, and return Explore's parts.
+
+    The Tune page stays empty until it is first shown, so that Explore's first paint waits for
+    nothing of it.
+    """
+    with gr.Tabs(selected=EXPLORE_ID, elem_id="td-pages") as pages:
+        with gr.Tab("Explore", id=EXPLORE_ID):
+            explore_parts = explore_page()
+        with gr.Tab("Tune", id=TUNE_ID):
+            parts = tune_page()
+    wire_tune(demo, pages, parts, Tune(benches), Jobs(studio.pipeline), explore_parts, explore)
+    return explore_parts
+
+
+def measured_by(benches: Benches) -> Callable[[Look], str]:
+    """Return what says, under Explore's sliders, what a look's setting does on the trace."""
+
+    def measured(look: Look) -> str:
+        if look.pair != BUNDLED:
+            return measured_line(None, None)
+        try:
+            bench = benches.bundled()
+            return measured_line(bench.measured(look.selector, look.setting), bench.full)
+        except TinyDropError:  # Explore works without a trace; the Tune page says what is wrong
+            return measured_line(None, None)
+
+    return measured

@@ -1,0 +1,188 @@
+"""Which event of the Tune page calls which handler, and what it may change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+import gradio as gr
+
+from tinydrop.ui.handlers import Explore
+from tinydrop.ui.tune import Tune, Updates
+from tinydrop.ui.tune_links import named_in
+from tinydrop.ui.tune_zip import Jobs
+from tinydrop.ui.wiring import CONTROLS as EXPLORE_CONTROLS
+from tinydrop.ui.wiring import MOVING as EXPLORE_MOVING
+
+__all__ = ["EXPLORE_ID", "TUNE_ID", "wire_tune"]
+
+Parts = dict[str, Any]
+
+EXPLORE_ID, TUNE_ID = "explore", "tune"
+PRIVATE: dict[str, Any] = {"api_visibility": "private"}
+QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden"} | PRIVATE
+LATEST: dict[str, Any] = {"trigger_mode": "always_last"} | QUICK
+TRACING: dict[str, Any] = {
+    "concurrency_id": "tracing", "concurrency_limit": 1, "show_progress": "hidden",
+} | PRIVATE  # fmt: skip
+"""A long trace runs beside Explore's models, one at a time, and never holds them up."""
+
+CONTROLS = ("tau", "gamma", "temperature", "rule")
+EXTRAS = ("epsilon", "bound")
+MOVING = ("message", "numbers", "curve", "actions")
+FOLLOWING = (
+    "message", "intervals", "warnings", "formula", "baselines", "risk", "reliability", "regret",
+    "harmful",
+)  # fmt: skip
+BY_RULE = ("message", "frontier", "chosen")
+THRESHOLDS = ("message", "certified", "f1")
+SHOWN = (*MOVING, *CONTROLS, "trace", "foot", "bench", "progress")
+
+
+def wire_tune(
+    demo: gr.Blocks,
+    pages: gr.Tabs,
+    parts: Parts,
+    tune: Tune,
+    jobs: Jobs,
+    explore_parts: Parts,
+    explore: Explore,
+) -> None:
+    """Connect the Tune page's events, and the two pages with each other."""
+    controls = _some(parts, ("bench", *CONTROLS))
+    _wire_opening(demo, pages, parts, tune)
+    _wire_controls(parts, tune, controls)
+    _wire_files(parts, tune, controls)
+    _wire_zip(parts, tune, jobs, explore_parts)
+
+    def use(*values: Any) -> dict[Any, Any]:
+        updates = tune.use(*values)
+        sentence = updates.pop("message")
+        if sentence:
+            return {parts["message"]: sentence}
+        taken = {explore_parts[name]: value for name, value in updates.items()}
+        return {parts["message"]: "", pages: gr.Tabs(selected=EXPLORE_ID)} | taken
+
+    # Explore's number fields follow on their own; the rule's menu does not, so it is told.
+    parts["actions"].use(
+        use, controls, [parts["message"], pages, *_some(explore_parts, CONTROLS)], **QUICK
+    ).then(
+        _named(explore_parts, explore.slide),
+        _some(explore_parts, ("look", *EXPLORE_CONTROLS)),
+        _some(explore_parts, EXPLORE_MOVING),
+        **QUICK,
+    )
+
+
+def _wire_opening(demo: gr.Blocks, pages: gr.Tabs, parts: Parts, tune: Tune) -> None:
+    """Let the page ask for its figures when it is there to take them: gradio mounts it late."""
+
+    def linked(request: gr.Request) -> dict[Any, Any]:
+        query = dict(request.query_params)
+        if not named_in(query):
+            return {pages: gr.skip()}
+        return {pages: gr.Tabs(selected=TUNE_ID), parts["query"]: query}
+
+    demo.load(linked, None, [pages, parts["query"]], **QUICK)
+    opened = parts["numbers"].open(
+        _named(parts, tune.open), [parts["query"]], _some(parts, (*SHOWN, "notice")), **QUICK
+    )
+    _draw_after(opened, parts, tune)
+
+
+def _draw_after(event: Any, parts: Parts, tune: Tune) -> None:
+    """Draw the chart of a trace after its figures are on the page."""
+    controls = _some(parts, ("bench", *CONTROLS))
+    event.then(_named(parts, tune.redraw), controls, _some(parts, BY_RULE), **QUICK)
+
+
+def _wire_controls(parts: Parts, tune: Tune, controls: list[Any]) -> None:
+    gr.on(
+        [parts[name].change for name in CONTROLS],
+        _named(parts, tune.slide),
+        controls,
+        _some(parts, MOVING),
+        **LATEST,
+    )
+    gr.on(
+        [parts["rule"].change, parts["temperature"].change],
+        _named(parts, tune.redraw),
+        controls,
+        _some(parts, BY_RULE),
+        **LATEST,
+    )
+    # What was wrong with a link stays until a hand moves something; setting the sliders is none.
+    for name in CONTROLS:
+        parts[name].input(None, None, parts["notice"], js="() => ''", **QUICK)
+    # The figures ask for what takes longer once the slider rests; the slowest waits the longest.
+    parts["numbers"].pending(
+        _named(parts, tune.settle), controls, _some(parts, FOLLOWING), **LATEST
+    )
+    promised = [_named(parts, tune.promise), [*controls, *_some(parts, EXTRAS)]]
+    outputs = _some(parts, THRESHOLDS)
+    parts["numbers"].rest(*promised, outputs, **LATEST)
+    gr.on([parts[name].change for name in EXTRAS], *promised, outputs, **LATEST)
+
+    def take(event: gr.EventData, key: str) -> dict[Any, Any]:
+        return _keyed(parts, tune.take(key, _payload(event)))
+
+    for name in ("frontier", "chosen", "certified", "f1"):
+        parts[name].take(take, controls[:1], _some(parts, ("message", *CONTROLS)), **LATEST)
+
+
+def _wire_files(parts: Parts, tune: Tune, controls: list[Any]) -> None:
+    def saver(kind: str) -> Callable[..., dict[Any, Any]]:
+        def save(event: gr.EventData, *values: Any) -> dict[Any, Any]:
+            at = int(_payload(event).get("at") or 0)
+            return _keyed(parts, tune.save(kind, at, *values))
+
+        return save
+
+    outputs = _some(parts, ("message", "actions"))
+    parts["actions"].csv(saver("csv"), controls, outputs, **QUICK)
+    parts["actions"].json(saver("json"), controls, outputs, **QUICK)
+
+
+def _wire_zip(parts: Parts, tune: Tune, jobs: Jobs, explore_parts: Parts) -> None:
+    outputs = _some(parts, (*SHOWN, "job"))
+
+    def trace(upload: tuple[str, str] | None, pair: str) -> Iterator[dict[Any, Any]]:
+        for updates in jobs.trace(upload, pair, tune.own):
+            yield _keyed(parts, updates)
+
+    traced = parts["zip"].upload(trace, [parts["zip"], explore_parts["pair"]], outputs, **TRACING)
+    _draw_after(traced, parts, tune)
+    parts["progress"].stop(jobs.stop, [parts["job"]], None, **QUICK)
+    _draw_after(
+        parts["progress"].back(_named(parts, tune.back), None, outputs, **QUICK), parts, tune
+    )
+
+
+def _some(parts: Parts, names: Iterable[str]) -> list[Any]:
+    return [parts[name] for name in names]
+
+
+def _keyed(parts: Parts, updates: Mapping[str, Any]) -> dict[Any, Any]:
+    """Return a handler's updates under gradio's components; gradio takes no empty answer."""
+    shown = {parts[name]: _shown(name, value) for name, value in updates.items()}
+    return shown or {parts["message"]: gr.skip()}
+
+
+def _shown(name: str, value: Any) -> Any:
+    if name == "temperature" and isinstance(value, tuple):
+        choices, chosen = value
+        return gr.Dropdown(choices=choices, value=chosen)
+    return value
+
+
+def _named(parts: Parts, handler: Callable[..., Updates]) -> Callable[..., dict[Any, Any]]:
+    def called(*values: Any) -> dict[Any, Any]:
+        return _keyed(parts, handler(*values))
+
+    return called
+
+
+def _payload(event: gr.EventData) -> dict[str, Any]:
+    """Return what the browser sent with an event, which may be anything."""
+    data = getattr(event, "_data", None)
+    return data if isinstance(data, dict) else {}

@@ -1,0 +1,59 @@
+"""Number formats and sentences of the Tune page; shares in, words out."""
+
+from __future__ import annotations
+
+from tinydrop.budget import Setting
+from tinydrop.views.words import macs_unit
+
+__all__ = [
+    "RULE_WORDS",
+    "drop_words",
+    "exact_percent",
+    "macs_digits",
+    "macs_words",
+    "setting_words",
+]
+
+RULE_WORDS = {
+    "curvature": "curvature",
+    "linear": "linear",
+    "fixed": "fixed share",
+}
+
+
+def exact_percent(share: float) -> str:
+    """Return a share (0 to 1) as percent with one decimal, ``73.4 %``; never ``-0.0 %``."""
+    value = round(100 * share, 1)
+    return f"{value + 0.0 if value else 0.0:.1f} %"
+
+
+def macs_digits(full_macs: float) -> int:
+    """Return how many decimals multiply-accumulates are shown with, beside a full target's."""
+    return 3 if full_macs / macs_unit(int(full_macs))[0] < 10 else 1
+
+
+def macs_words(macs: float, full_macs: float) -> str:
+    """Return multiply-accumulates in the unit that suits the full target's: one unit per page."""
+    unit, name = macs_unit(int(full_macs))
+    return f"{macs / unit:.{macs_digits(full_macs)}f} {name}"
+
+
+def drop_words(drop: float, than: str = "the full target") -> str:
+    """Return an accuracy drop, in percentage points, as words: below, above or as good.
+
+    Args:
+        drop: accuracy of the yardstick minus accuracy, in percentage points.
+        than: the yardstick.
+    """
+    value = round(drop, 1)
+    if value == 0:
+        return f"as good as {than}"
+    side = "below" if value > 0 else "above"
+    return f"{abs(value):.1f} points {side} {than}"
+
+
+def setting_words(setting: Setting) -> str:
+    """Return a setting in one line, for hovers and tables."""
+    rule = RULE_WORDS.get(setting.rule, setting.rule)
+    gamma = f", gamma {setting.gamma:g}" if setting.rule == "curvature" else ""
+    return f"tau {setting.tau:g}{gamma}, T {setting.temperature:g}, {rule}"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 from torch import nn
@@ -17,11 +16,12 @@ from tinydrop.backbones import (
     Target,
     TargetSpec,
     build_model,
+    describe_target,
+    masked_logits,
     wrap_guidance,
     wrap_target,
 )
 from tinydrop.backbones.parity import largest_difference, probe_pixels, tolerance
-from tinydrop.backbones.vit import describe_target
 from tinydrop.errors import TinyDropError, UnsupportedModelError
 from tinydrop.macs import target_macs
 
@@ -158,7 +158,7 @@ def check_model(name: str, *, pretrained: bool = False) -> ModelReport:
     return ModelReport(
         **common,  # type: ignore[arg-type]
         supported=True,
-        positions=spec.positions,
+        positions=spec.positions.words,
         prefix_tokens=spec.num_prefix_tokens,
         grid_size=(spec.grid.rows, spec.grid.cols),
         pooling=spec.pooling,
@@ -273,27 +273,14 @@ def _keep_all_difference(target: Target) -> float:
 
 
 def _drop_mask_difference(target: Target) -> float:
-    """Compare half of the patches with the full model in which the others are masked as keys.
-
-    The model's own blocks run on every token with an attention mask; what the dropped queries
-    answer is thrown away before the pooling.
-    """
-    model: Any = target.module
-    spec = target.spec
-    pixels = probe_pixels(model, spec.input.size)
-    patches, prefix = spec.grid.num_patches, spec.num_prefix_tokens
+    """Compare half of the patches with the full model in which the others are masked as keys."""
+    pixels = probe_pixels(target.module, target.spec.input.size)
+    patches = target.spec.grid.num_patches
     half = torch.randperm(patches, generator=torch.Generator().manual_seed(1))[: (patches + 1) // 2]
     keep = half.sort().values
-    rows = torch.cat((torch.arange(prefix), prefix + keep))
-    with torch.inference_mode():
-        x = model.norm_pre(model._pos_embed(model.patch_embed(pixels)))
-        visible = torch.zeros(x.shape[1], dtype=torch.bool)
-        visible[rows] = True
-        mask = torch.zeros(x.shape[1], dtype=x.dtype).masked_fill(~visible, float("-inf"))
-        for block in model.blocks:
-            x = block(x, attn_mask=mask.expand(1, 1, x.shape[1], -1))
-        masked = model.forward_head(model.norm(x)[:, rows])
-        return largest_difference(target.logits(pixels, keep[None]), masked)
+    return largest_difference(
+        target.logits(pixels, keep[None]), masked_logits(target, pixels, keep)
+    )
 
 
 def _macs(spec: TargetSpec) -> dict[str, int]:

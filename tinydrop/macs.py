@@ -78,12 +78,13 @@ def target_macs(spec: TargetSpec, num_keep: int) -> TargetMacs:
         raise SettingError(
             f"{spec.name} keeps from 1 to {spec.grid.num_patches} patches, got {num_keep}."
         )
+    cost = spec.cost
     tokens = spec.num_prefix_tokens + num_keep
     pooled = tokens if spec.pools_prefix else num_keep
     return TargetMacs(
-        embed=spec.grid.num_patches * spec.patch_macs,
-        blocks=tokens * spec.token_macs + 2 * tokens * tokens * spec.attention_width,
-        head=spec.pool_cost.fixed + pooled * spec.pool_cost.per_token + spec.head_macs,
+        embed=spec.grid.num_patches * cost.patch_macs + cost.fixed,
+        blocks=tokens * cost.token_macs + 2 * tokens * tokens * cost.attention_width,
+        head=cost.pool_cost.fixed + pooled * cost.pool_cost.per_token + cost.head_macs,
     )
 
 

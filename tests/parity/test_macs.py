@@ -43,7 +43,7 @@ def test_a_real_size_equals_the_published_figure() -> None:
     with torch.device("meta"):
         model = timm.create_model("vit_base_patch16_224").eval()
         pixels = torch.zeros((1, 3, 224, 224))
-    from tinydrop.backbones.vit import describe_target
+    from tinydrop.backbones import describe_target
 
     spec = describe_target(model, "vit_base_patch16_224")
     with torch.no_grad():

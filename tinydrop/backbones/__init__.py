@@ -12,27 +12,44 @@ from tinydrop.backbones.build import (
     imagenet_class_names,
     model_input,
 )
+from tinydrop.backbones.costs import DenseCost, PoolCost, TargetCost
 from tinydrop.backbones.cut import meta_copy
+from tinydrop.backbones.families import (
+    FAMILIES,
+    describe_target,
+    load_target,
+    masked_logits,
+    why_not_target,
+    wrap_target,
+)
 from tinydrop.backbones.features import Features
 from tinydrop.backbones.guidance import Guidance, GuidanceSpec, load_guidance, wrap_guidance
 from tinydrop.backbones.hub import DownloadProgress
-from tinydrop.backbones.vit import PoolCost, Target, TargetSpec, load_target, wrap_target
+from tinydrop.backbones.target import POSITION_MODES, PositionScheme, Target, TargetSpec
 
 __all__ = [
+    "FAMILIES",
+    "POSITION_MODES",
+    "DenseCost",
     "DownloadProgress",
     "Features",
     "Guidance",
     "GuidanceSpec",
     "PoolCost",
+    "PositionScheme",
     "Target",
+    "TargetCost",
     "TargetSpec",
     "build_model",
+    "describe_target",
     "download_megabytes",
     "imagenet_class_names",
     "load_guidance",
     "load_target",
+    "masked_logits",
     "meta_copy",
     "model_input",
+    "why_not_target",
     "wrap_guidance",
     "wrap_target",
 ]

@@ -87,7 +87,7 @@ def _silent_bar(progress: DownloadProgress) -> type[Any]:
     """Return a progress bar class that draws nothing and tells ``progress`` instead."""
 
     class Bar(tqdm):  # type: ignore[type-arg]
-        def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  passed through
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
             kwargs.pop("name", None)  # the Hub's own bar class knows this one
             super().__init__(*args, **(kwargs | {"file": io.StringIO(), "disable": False}))
 

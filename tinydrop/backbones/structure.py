@@ -25,20 +25,6 @@ POOLINGS = ("token", "avg", "avgmax", "max", "map")
 _TRANSFORMERS = (VisionTransformer, VisionTransformerDistilled)
 _MLPS = (Mlp, GluMlp, SwiGLU)
 
-# Families that people try, and what stands in the way; by the name of timm's class.
-_KNOWN_OTHERS = {
-    "SwinTransformer": "attends inside windows, which a free choice of patches would break",
-    "SwinTransformerV2": "attends inside windows, which a free choice of patches would break",
-    "SwinTransformerV2Cr": "attends inside windows, which a free choice of patches would break",
-    "Beit": "adds a relative position bias in every block, which is not yet gathered",
-    "Eva": "rotates queries and keys by position, which is not yet gathered",
-    "NaFlexVit": "takes patches of its own choosing, which is not yet supported",
-    "VisionTransformerRelPos": "adds a relative position bias in every block",
-    "VisionTransformerSAM": "keeps its patches in a two-dimensional grid with windows",
-    "Cait": "adds the class token after the patch blocks, which is not yet supported",
-    "EfficientFormer": "mixes patches by convolution, so patches cannot be left out",
-}
-
 
 def is_plain_transformer(module: nn.Module) -> bool:
     """Return whether the module is exactly one of the two transformer classes that are proved."""
@@ -46,14 +32,10 @@ def is_plain_transformer(module: nn.Module) -> bool:
 
 
 def why_not_plain(module: nn.Module) -> str | None:
-    """Return why a module is not a proved plain transformer, as the end of a sentence; or None."""
-    kind = type(module).__name__
-    if not is_plain_transformer(module):
-        if kind in _KNOWN_OTHERS:
-            return f"{kind} {_KNOWN_OTHERS[kind]}"
-        if isinstance(module, VisionTransformer):
-            return f"{kind} changes timm's VisionTransformer in ways that are not proved"
-        return f"{kind} is not timm's VisionTransformer, the only class proved so far"
+    """Return why one of the two proved classes is not a plain transformer, or None.
+
+    The reason reads as the end of a sentence.
+    """
     for check in (_why_not_embedding, _why_not_blocks, _why_not_pooling):
         reason = check(module)
         if reason is not None:

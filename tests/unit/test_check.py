@@ -12,7 +12,7 @@ from tinydrop.check import check_model, redraw_weights
 
 KEYS = set(
     "model supported as_guidance classifier reason family positions prefix_tokens grid_size "
-    "pooling keep_all_difference drop_mask_difference macs".split()
+    "pooling keep_all_difference drop_mask_difference macs time_ratio layer note".split()
 )
 
 
@@ -85,6 +85,25 @@ def test_a_local_folder_in_the_hubs_layout_is_checked_with_its_weights(tmp_path:
     report = check_model(f"local-dir:{tmp_path}", pretrained=True)
     assert report.supported, report.reason
     assert report.grid_size == (8, 8)
+
+
+def test_a_shrunk_model_is_counted_whole_and_says_so() -> None:
+    small, whole = (check_model("vit_tiny_patch16_224", shrunk=shrunk) for shrunk in (True, False))
+    assert small.supported
+    assert small.macs == whole.macs
+    assert small.note is not None
+    assert "2 of its 12 blocks" in small.note
+    assert whole.note is None
+
+
+def test_the_time_is_measured_only_when_asked() -> None:
+    report = check_model("test_vit3", timed=True)
+    assert report.time_ratio is not None
+    assert list(report.time_ratio) == ["25", "50", "75", "100"]
+    assert all(ratio > 0 for ratio in report.time_ratio.values())
+    assert report.time_ratio["100"] == 1.0
+    assert "time over the time" in report.to_text()
+    assert check_model("test_vit3").time_ratio is None
 
 
 def test_redrawing_wakes_what_starts_asleep() -> None:

@@ -164,7 +164,7 @@ def test_check_reports_a_fit_and_a_refusal(capsys: pytest.CaptureFixture[str]) -
     fits, refused, unknown = json.loads(out)
     keys = set(
         "model supported as_guidance classifier reason family positions prefix_tokens grid_size "
-        "pooling keep_all_difference drop_mask_difference macs".split()
+        "pooling keep_all_difference drop_mask_difference macs time_ratio layer note".split()
     )
     assert code == 2
     assert fits.keys() == refused.keys() == unknown.keys() == keys

@@ -10,6 +10,7 @@ from tinydrop.backbones.build import (
     build_model,
     download_megabytes,
     imagenet_class_names,
+    list_architectures,
     model_input,
 )
 from tinydrop.backbones.costs import DenseCost, PoolCost, TargetCost
@@ -17,6 +18,7 @@ from tinydrop.backbones.cut import meta_copy
 from tinydrop.backbones.families import (
     FAMILIES,
     describe_target,
+    family_of,
     load_target,
     masked_logits,
     why_not_target,
@@ -43,7 +45,9 @@ __all__ = [
     "build_model",
     "describe_target",
     "download_megabytes",
+    "family_of",
     "imagenet_class_names",
+    "list_architectures",
     "load_guidance",
     "load_target",
     "masked_logits",

@@ -25,7 +25,13 @@ from tinydrop.backbones.hub import DownloadProgress, fetch_file
 from tinydrop.errors import SettingError, UnsupportedModelError, WeightsUnavailableError
 from tinydrop.images import InputSpec
 
-__all__ = ["build_model", "download_megabytes", "imagenet_class_names", "model_input"]
+__all__ = [
+    "build_model",
+    "download_megabytes",
+    "imagenet_class_names",
+    "list_architectures",
+    "model_input",
+]
 
 _WEIGHTS = "model.safetensors"
 _OPEN_CLIP_WEIGHTS = "open_clip_model.safetensors"
@@ -43,6 +49,11 @@ _REFUSED_ARGUMENTS = frozenset(
         "scriptable",
     }
 )
+
+
+def list_architectures() -> tuple[str, ...]:
+    """Return the name of every architecture that the installed timm can build, sorted."""
+    return tuple(timm.list_models())
 
 
 def build_model(

@@ -145,26 +145,32 @@ def measure_saliency_overhead(
 
 
 def measure_target_speed(
-    target: Target, ratios: Sequence[float] = _KEEP_RATIOS, *, repeats: int = 20
+    target: Target,
+    ratios: Sequence[float] = _KEEP_RATIOS,
+    *,
+    batch_size: int = 1,
+    repeats: int = 20,
 ) -> tuple[TargetSpeed, ...]:
-    """Return the target's time on K patches at batch 1, per keep ratio, rising.
+    """Return the target's time on K patches, per keep ratio, rising.
 
     Args:
         target: the model.
         ratios: shares of the patches; each is rounded up to a budget level, and 1 is added.
+        batch_size: pictures per call.
         repeats: turns.
 
     Raises:
         SettingError: if ``repeats`` is not positive.
     """
     device = _weight(target.module).device
-    pixels = _pixels(1, target.spec.input.size, target.module)
+    pixels = _pixels(batch_size, target.spec.input.size, target.module)
     patches = target.spec.grid.num_patches
     generator = torch.Generator().manual_seed(0)
     kept = {}
     for ratio in sorted({*ratios, 1.0}):
         order = torch.randperm(patches, generator=generator)
-        kept[ratio] = order[: num_keep(int(keep_level(ratio)), patches)].sort().values[None]
+        row = order[: num_keep(int(keep_level(ratio)), patches)].sort().values
+        kept[ratio] = row.expand(batch_size, -1)
 
     def run(ratio: float) -> torch.Tensor:
         return target.logits(pixels, None if ratio == 1.0 else kept[ratio].to(device))

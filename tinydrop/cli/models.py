@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
@@ -16,8 +19,20 @@ __all__ = ["add_bench", "add_check"]
 def add_check(commands: argparse._SubParsersAction[Any]) -> None:
     """Add the command and its arguments."""
     check = commands.add_parser("check", help="does this timm model fit?")
-    check.add_argument("models", nargs="+", metavar="MODEL", help="timm names")
+    check.add_argument("models", nargs="*", metavar="MODEL", help="timm names")
     check.add_argument("--pretrained", action="store_true", help="with weights from the Hub")
+    check.add_argument("--shrunk", action="store_true", help="with a few of the model's blocks")
+    check.add_argument("--time", action="store_true", help="also measure times, in batches of 8")
+    check.add_argument(
+        "--all", action="store_true", help="sort every name that timm lists, by structure alone"
+    )
+    check.add_argument(
+        "--table",
+        nargs="+",
+        type=Path,
+        metavar="FILE",
+        help="check a list that stands for all families; its table goes into .md and .json files",
+    )
     check.add_argument("--json", action="store_true", help="print one JSON array")
     check.set_defaults(command=_check)
 
@@ -37,10 +52,21 @@ def add_bench(commands: argparse._SubParsersAction[Any]) -> None:
 def _check(arguments: argparse.Namespace) -> int:
     from tinydrop.check import check_model
 
+    if (arguments.all or arguments.table is not None) == bool(arguments.models):
+        raise SettingError("Name models to check, or give --all or --table, not both.")
+    if arguments.all:
+        return _survey(as_json=arguments.json)
+    if arguments.table is not None:
+        return _table(arguments.table)
     reports = []
     refused = False
     for name in tqdm(arguments.models, unit="model", disable=len(arguments.models) < 2 or None):
-        report = check_model(name, pretrained=arguments.pretrained)
+        report = check_model(
+            name,
+            pretrained=arguments.pretrained,
+            shrunk=arguments.shrunk,
+            timed=arguments.time,
+        )
         reports.append(report)
         if not arguments.json:
             tqdm.write(report.to_text())
@@ -48,6 +74,40 @@ def _check(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json([report.to_dict() for report in reports])
     return 2 if refused else 0
+
+
+def _survey(*, as_json: bool) -> int:
+    """Print where every name of timm stands; a refusal is an answer here, not a failure."""
+    from tinydrop.check import known_models, survey
+
+    names = known_models()
+    found = list(tqdm(survey(names), total=len(names), unit="model"))
+    if as_json:
+        print_json([asdict(one) for one in found])
+        return 0
+    for one in found:
+        print(f"{one.model}: {one.family or one.reason}")
+    counts = Counter(one.family or "refused" for one in found)
+    print(", ".join(f"{count} {name}" for name, count in counts.most_common()))
+    return 0
+
+
+def _table(paths: list[Path]) -> int:
+    """Check the representative models, shrunk and timed, and write their table."""
+    from tinydrop.check import (
+        REPRESENTATIVE,
+        FamiliesTable,
+        check_model,
+        versions_line,
+        write_families,
+    )
+
+    reports = tuple(
+        check_model(name, shrunk=True, timed=True) for name in tqdm(REPRESENTATIVE, unit="model")
+    )
+    for path in paths:
+        write_families(FamiliesTable(versions_line(), reports), path)
+    return 0
 
 
 def _bench(arguments: argparse.Namespace) -> int:

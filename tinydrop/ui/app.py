@@ -11,10 +11,10 @@ from tinydrop.ui.components import read_asset
 from tinydrop.ui.endpoint import add_endpoint
 from tinydrop.ui.handlers import Explore
 from tinydrop.ui.page import explore_page
+from tinydrop.ui.pages import add_pages, measured_by, studio_benches
 from tinydrop.ui.samples import Sample, find_samples, outcome
 from tinydrop.ui.studio import BUNDLED, Look, Studio
 from tinydrop.ui.tune_bench import Benches
-from tinydrop.ui.tune_pages import add_pages, measured_by, studio_benches
 from tinydrop.ui.wiring import wire
 
 __all__ = ["build_app", "launch_options"]
@@ -83,7 +83,7 @@ def launch_options() -> dict[str, Any]:
     theme.set(**both, **PAGE)
     return {
         "theme": theme,
-        "css": read_asset("explore.css") + read_asset("tune.css"),
+        "css": "".join(read_asset(f"{page}.css") for page in ("explore", "tune", "check")),
         "footer_links": ["api"],
         "max_file_size": "50mb",
         "run_history": False,

@@ -1,4 +1,4 @@
-"""Both pages in one app: Explore and Tune as tabs in the header, each keeping its state."""
+"""All pages in one app, as tabs in the header, each keeping its state."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 
 from tinydrop.errors import TinyDropError
+from tinydrop.ui.check_page import Check, check_page, wire_check
 from tinydrop.ui.handlers import Explore
 from tinydrop.ui.studio import BUNDLED, Look, Studio
 from tinydrop.ui.tune import Tune
@@ -20,6 +21,7 @@ from tinydrop.views.tune_numbers import measured_line
 __all__ = ["add_pages", "measured_by", "studio_benches"]
 
 Parts = dict[str, Any]
+CHECK_ID = "models"
 
 
 def studio_benches(studio: Studio) -> Benches:
@@ -34,16 +36,19 @@ def add_pages(
     studio: Studio,
     benches: Benches,
 ) -> Parts:
-    """Add both pages to the app that is being built, wire Tune, and return Explore's parts.
+    """Add the pages to the app that is being built, wire all but Explore, and return its parts.
 
-    The Tune page stays empty until it is first shown, so that Explore's first paint waits for
-    nothing of it.
+    The other pages stay empty until they are first shown, so that Explore's first paint waits for
+    nothing of them.
     """
     with gr.Tabs(selected=EXPLORE_ID, elem_id="td-pages") as pages:
         with gr.Tab("Explore", id=EXPLORE_ID):
             explore_parts = explore_page()
         with gr.Tab("Tune", id=TUNE_ID):
             parts = tune_page()
+        with gr.Tab("Models", id=CHECK_ID) as models:
+            check_parts = check_page()
+    wire_check(models, check_parts, Check())
     wire_tune(demo, pages, parts, Tune(benches), Jobs(studio.pipeline), explore_parts, explore)
     return explore_parts
 

@@ -1,0 +1,30 @@
+"""Does a timm model fit? Parity, positions and cost, measured; or the reason why not."""
+
+from __future__ import annotations
+
+from tinydrop.check.judge import check_model
+from tinydrop.check.redraw import redraw_weights
+from tinydrop.check.report import ModelReport
+from tinydrop.check.survey import Classification, classify_model, known_models, survey
+from tinydrop.check.table import (
+    REPRESENTATIVE,
+    FamiliesTable,
+    read_families,
+    versions_line,
+    write_families,
+)
+
+__all__ = [
+    "REPRESENTATIVE",
+    "Classification",
+    "FamiliesTable",
+    "ModelReport",
+    "check_model",
+    "classify_model",
+    "known_models",
+    "read_families",
+    "redraw_weights",
+    "survey",
+    "versions_line",
+    "write_families",
+]

@@ -13,6 +13,7 @@ import torch
 from timm.layers import Format
 from torch import nn
 
+from tinydrop.backbones.build import model_input
 from tinydrop.backbones.splits import (
     PatchTokenSplit,
     PooledRowSplit,
@@ -24,7 +25,7 @@ from tinydrop.backbones.structure import is_plain_transformer, why_not_plain
 from tinydrop.errors import UnsupportedModelError
 from tinydrop.tokens import PatchGrid
 
-__all__ = ["cut_guidance", "meta_copy"]
+__all__ = ["cut_guidance", "map_layer", "meta_copy"]
 
 # The names timm gives to a norm that ends forward_features; the map is read before it.
 _FINAL_NORMS = ("norm", "norm_pre")
@@ -43,6 +44,15 @@ def meta_copy(module: nn.Module) -> nn.Module:
     memo.update({id(b): torch.empty_like(b, device="meta") for b in module.buffers()})
     twin = copy.deepcopy(module, memo)
     return twin.eval()
+
+
+def map_layer(module: nn.Module, name: str) -> str:
+    """Return the name of the layer that a guidance's map is read at; also on the meta device.
+
+    Raises:
+        UnsupportedModelError: if it has no spatial last feature map to cut at.
+    """
+    return cut_guidance(module, name, model_input(module).size).layer
 
 
 def cut_guidance(module: nn.Module, name: str, size: tuple[int, int]) -> Split:

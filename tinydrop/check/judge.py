@@ -16,6 +16,7 @@ from tinydrop.backbones import (
     TargetSpec,
     build_model,
     describe_target,
+    map_layer,
     masked_logits,
     wrap_guidance,
     wrap_target,
@@ -64,6 +65,8 @@ def check_model(
         redraw_weights(module)
     module.requires_grad_(requires_grad=False)
     layer, guidance_reason = _as_guidance(module, name, classifier=candidate.classifier)
+    if layer is not None and whole is not module:
+        layer = map_layer(whole, name)
     common = {
         "model": name,
         "as_guidance": layer is not None,

@@ -38,7 +38,7 @@ REPRESENTATIVE: tuple[str, ...] = (
     "vit_so400m_patch14_siglip_224",
     "vit_base_patch14_dinov2",
     "vit_base_patch14_reg4_dinov2",
-    "vit_medium_patch16_reg4_256",
+    "vit_medium_patch16_reg4_gap_256",
     "vit_little_patch16_reg4_gap_256",
     "vit_huge_patch14_gap_224",
     "vit_base_mci_224",

@@ -89,17 +89,20 @@ def check_page() -> Parts:
     parts["message"] = _html("", elem_classes=["tn-message"], elem_id="ck-message")
     with gr.Row(elem_id="ck-main"):
         with gr.Column(elem_id="ck-left"):
-            with gr.Column(elem_classes=["td-card"]):
+            with gr.Column(elem_classes=["td-card"], elem_id="ck-card-any"):
                 _html("<h2>Any model of timm</h2>")
                 parts["model"] = gr.Dropdown(
                     [FIRST], value=FIRST, label="model", info="random weights, no download",
                     elem_id="ck-model", filterable=True, interactive=True,
                 )  # fmt: skip
                 parts["go"] = gr.Button("Check this model", elem_id="ck-go", variant="primary")
-            with gr.Column(elem_classes=["td-card"]):
+            with gr.Column(elem_classes=["td-card"], elem_id="ck-card-list"):
                 _html("<h2>Checked beforehand</h2>")
                 parts["models"] = _html("", js_on_load=read_asset("check.js"), elem_id="ck-models")
-        with gr.Column(elem_id="ck-right"), gr.Column(elem_classes=["td-card"]):
+        with (
+            gr.Column(elem_id="ck-right"),
+            gr.Column(elem_classes=["td-card"], elem_id="ck-card-report"),
+        ):
             parts["report"] = _html("", elem_id="ck-report")
     parts["foot"] = _html("")
     return parts

@@ -13,7 +13,7 @@ __all__ = ["models_table", "report_card", "verdict"]
 def verdict(report: ModelReport) -> str:
     """Return one sentence (plain text) on what a model can be."""
     if report.supported and report.as_guidance:
-        return f"{report.model} fits both roles: as target on kept patches, and as guidance."
+        return f"{report.model} fits both roles: as a target on kept patches, and as a guidance."
     if report.supported:
         return f"{report.model} fits as a target: it runs on kept patches alone."
     if report.as_guidance:
@@ -41,7 +41,7 @@ def _proof(report: ModelReport) -> str:
         ("half of the patches", "the others masked in every block", report.drop_mask_difference),
     )
     body = "".join(
-        f"<tr><th scope=row>{mine}</th><td>{theirs}</td><td><b>{found:.1e}</b></td></tr>"
+        f"<tr><th scope=row>{mine}</th><td>{theirs}</td><td><b>{_difference(found)}</b></td></tr>"
         for mine, theirs, found in rows
         if found is not None
     )
@@ -53,6 +53,10 @@ def _proof(report: ModelReport) -> str:
         '<p class="td-hint">As a share of the largest logit, float32, at most 1e-05 is allowed; '
         "every weight was drawn anew, since fresh models hide wrong positions.</p>"
     )
+
+
+def _difference(found: float) -> str:
+    return "0, the same bits" if found == 0.0 else f"{found:.1e}"
 
 
 def _cost(report: ModelReport) -> str:

@@ -26,15 +26,22 @@ from tinydrop.macs import guidance_macs, target_macs
 from tinydrop.pairs import Pair, load_pair, pair_from_models
 from tinydrop.results import Answer, CostBreakdown, DropResult, LatencyBreakdown, softmax
 from tinydrop.saliency import SALIENCY_METHODS, compute_saliency, resize_saliency
-from tinydrop.selection import GEOMETRIC_ORDERS, saliency_order, select_tokens
+from tinydrop.selection import GEOMETRIC_ORDERS, MAP_ORDERS, map_method, map_order, select_tokens
 from tinydrop.tokens import PatchGrid, Saliency, TokenSelection
 
-__all__ = ["SELECTORS", "Guide", "Selected", "TinyDrop", "geometric_order"]
+__all__ = ["SELECTORS", "Guide", "Selected", "TinyDrop", "check_selector", "geometric_order"]
 
-SELECTORS: tuple[str, ...] = (*SALIENCY_METHODS, *GEOMETRIC_ORDERS)
-"""Every name that ``selector=`` takes: saliency methods first, then the plain baselines."""
+SELECTORS: tuple[str, ...] = (*SALIENCY_METHODS, *MAP_ORDERS, *GEOMETRIC_ORDERS)
+"""Every name that ``selector=`` takes: saliency methods first, then other ways to read Grad-CAM's
+map, then the plain baselines."""
 
 Photo = bytes | str | Path | Image.Image | Picture
+
+
+def check_selector(selector: str) -> None:
+    """Refuse a selector that is not in ``SELECTORS``, with a SettingError that lists them."""
+    if selector not in SELECTORS:
+        raise SettingError(f"Unknown selector {selector!r}; choose one of {', '.join(SELECTORS)}.")
 
 
 def geometric_order(
@@ -42,7 +49,7 @@ def geometric_order(
 ) -> npt.NDArray[np.int64]:
     """Return the order of a selector that uses no map, (N,) int64.
 
-    The random one mixes the seed with the picture's pixels, so that pictures differ.
+    The seeded ones mix the seed with the picture's pixels, so that pictures differ.
     """
     mixed = (int(picture.digest[:12], 16) + seed) % 2**63
     return GEOMETRIC_ORDERS[selector](grid, mixed)
@@ -171,20 +178,19 @@ class TinyDrop:
         Args:
             guide: a guided picture.
             selector: a name in ``SELECTORS``.
-            seed: of the random selector; mixed with the picture, so that pictures differ.
+            seed: of the random and the scattered selector; mixed with the picture, so that
+                pictures differ.
 
         Raises:
             SettingError: if the selector is unknown.
         """
-        grid = self.pair.target.spec.grid
-        if selector in GEOMETRIC_ORDERS:
+        check_selector(selector)
+        method = map_method(selector)
+        if method is None:
+            grid = self.pair.target.spec.grid
             return geometric_order(grid, selector, guide.picture, seed), None
-        if selector not in SALIENCY_METHODS:
-            raise SettingError(
-                f"Unknown selector {selector!r}; choose one of {', '.join(SELECTORS)}."
-            )
-        saliency = self.saliency(guide, selector)
-        return (None if saliency.problem else saliency_order(saliency)), saliency
+        saliency = self.saliency(guide, method)
+        return map_order(selector, saliency), saliency
 
     def select(
         self,
@@ -204,7 +210,7 @@ class TinyDrop:
             guide: a guided picture.
             num_keep: K, from 1 to N.
             selector: a name in ``SELECTORS``.
-            seed: of the random selector.
+            seed: of the random and the scattered selector.
             toggled: patches that a person forced in or out.
 
         Raises:
@@ -226,11 +232,24 @@ class TinyDrop:
         elapsed = 1000 * (time.perf_counter() - start)
         return Selected(selection, order, saliency, warnings, elapsed)
 
-    def classify(self, guide: Guide, selection: TokenSelection | None = None) -> Answer:
+    def classify(
+        self,
+        guide: Guide,
+        selection: TokenSelection | None = None,
+        *,
+        positions: str = "right",
+    ) -> Answer:
         """Return the target's answer on the kept patches, or on every patch without a selection.
 
+        Args:
+            guide: a guided picture.
+            selection: the kept set; None keeps every patch.
+            positions: where the kept patches get their positions from, a name in
+                ``POSITION_MODES``; all but ``right`` are wrong on purpose.
+
         Raises:
-            SettingError: if the selection lies on another grid.
+            SettingError: if the selection lies on another grid, or the target cannot run with
+                these positions.
         """
         target = self.pair.target
         if selection is not None and selection.grid != target.spec.grid:
@@ -241,22 +260,32 @@ class TinyDrop:
         pixels = torch.from_numpy(guide.view.pixels(guide.picture, target.spec.input))[None]
         keep = None if selection is None else torch.from_numpy(selection.keep_indices.copy())[None]
         start = time.perf_counter()
-        logits = target.logits(pixels, keep)
+        logits = target.logits(pixels, keep, positions)
         elapsed = 1000 * (time.perf_counter() - start)
         return Answer(logits[0].cpu().numpy(), self.pair.classes, latency_ms=elapsed)
 
-    def cost(self, num_keep: int, selector: str = "gradcam") -> CostBreakdown:
-        """Return the MACs of one picture's answer with K patches kept; K = 0 is an early exit.
+    def cost(self, kept: int | TokenSelection, selector: str = "gradcam") -> CostBreakdown:
+        """Return the MACs of one picture's answer on its kept patches.
 
         Selectors that look at no map pay nothing for saliency.
+
+        Args:
+            kept: the kept set, or its size K where that decides (all targets but windowed ones);
+                0 is an early exit.
+            selector: a name in ``SELECTORS``.
+
+        Raises:
+            SettingError: if K is out of range, or does not decide the target's MACs.
         """
         spec = self.pair.target.spec
         own = self._guidance_macs
-        looks = num_keep > 0 and selector in SALIENCY_METHODS
+        answered = kept if isinstance(kept, int) else kept.keep_indices
+        exited = isinstance(kept, int) and kept == 0
+        looks = not exited and map_method(selector) is not None
         return CostBreakdown(
             guidance=own.forward,
             saliency=own.saliency if looks else 0,
-            target=target_macs(spec, num_keep).total if num_keep else 0,
+            target=0 if exited else target_macs(spec, answered).total,
             full_target=target_macs(spec, spec.grid.num_patches).total,
             saliency_literal=own.saliency_literal if looks else 0,
         )
@@ -282,7 +311,7 @@ class TinyDrop:
             temperature: T of the guidance's confidence.
             rule: name of the budget rule.
             selector: a name in ``SELECTORS``.
-            seed: of the random selector.
+            seed: of the random and the scattered selector.
             compare_full: also run the target on every patch, for comparison.
 
         Raises:
@@ -291,10 +320,7 @@ class TinyDrop:
         """
         given = {"tau": tau, "gamma": gamma, "temperature": temperature, "rule": rule}
         setting = self.setting(**{k: v for k, v in given.items() if v is not None})
-        if selector not in SELECTORS:
-            raise SettingError(
-                f"Unknown selector {selector!r}; choose one of {', '.join(SELECTORS)}."
-            )
+        check_selector(selector)
         guide = self.guide(photo)
         budget = self.decide(guide, setting)
         selected = (
@@ -354,7 +380,7 @@ class TinyDrop:
             guidance=Answer(own.logits, own.classes, setting.temperature, own.latency_ms),
             target=target,
             full=full,
-            macs=self.cost(0 if selection is None else selection.num_keep, selector),
+            macs=self.cost(0 if selection is None else selection, selector),
             latency_ms=LatencyBreakdown(
                 guidance=own.latency_ms,
                 saliency=0.0 if selected is None else selected.latency_ms,

@@ -28,7 +28,7 @@ class TraceProvenance:
         pair: the pair's name.
         pair_digest: sha256 (hex) of the pair's weights and classes.
         selector: who ranked the patches.
-        seed: of the random selector.
+        seed: of the random and the scattered selector; 0 for others.
         data: title of the data set.
         data_fingerprint: sha256 (hex) over ids, labels and bytes of every picture offered.
         grid: (rows, cols) of the target's patches.

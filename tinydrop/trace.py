@@ -17,6 +17,7 @@ import numpy.typing as npt
 from tinydrop.budget import BUDGET_LEVELS, num_keep
 from tinydrop.errors import SettingError
 from tinydrop.provenance import TEMPERATURES, TraceProvenance
+from tinydrop.selection import map_method
 
 __all__ = ["Trace", "TraceProvenance", "label_rank"]
 
@@ -243,7 +244,7 @@ class Trace:
         order = rng.random((pictures, num_patches)).argsort(axis=1).astype(np.int32)
         order[unranked] = np.arange(num_patches)
         keep = _num_keep(unranked, num_patches)
-        looks = selector not in ("random", "uniform", "centre")
+        looks = map_method(selector) is not None
         maps = rng.normal(size=(pictures, 49)).astype(np.float16) if with_maps and looks else None
         return cls(
             provenance=TraceProvenance(

@@ -25,8 +25,10 @@ MOVE = """async ([name, value]) => {
   const plot = document.querySelector('.tn-plot');
   const key = () => numbers.querySelector('.tn-now')?.dataset.follow;
   const before = key();
-  const ring = () => plot.data.find((one) => one.meta === 'here');
-  const spot = `${ring().x},${ring().y}`;
+  const node = () => [...plot.querySelectorAll('.scatterlayer .trace')]
+    .find((one) => one.__data__?.[0]?.trace?.meta === 'here').querySelector('path.point');
+  const ring = () => node().getAttribute('transform');
+  const spot = ring();
   const start = performance.now();
   const until = (done, limit) => new Promise((resolve) => {
     const look = () => {
@@ -39,7 +41,7 @@ MOVE = """async ([name, value]) => {
   input.value = value;
   input.dispatchEvent(new Event('input', { bubbles: true }));
   const figures = await until(() => key() !== before, 5000);
-  const marker = await until(() => `${ring().x},${ring().y}` !== spot, 400);
+  const marker = await until(() => ring() !== spot, 400);
   const filled = () => numbers.querySelector('[data-interval="accuracy"]').textContent.trim();
   const intervals = await until(() => Boolean(filled()), 8000);
   return { figures, marker, intervals };

@@ -22,6 +22,21 @@ from tinydrop.views.tune_words import exact_percent
 
 pytestmark = pytest.mark.browser
 
+PLOTLY_AT = """() => {
+  const box = document.querySelector('.tn-plot');
+  const one = box.data.find((each) => each.meta === 'here');
+  return [one.x[0] * box.layout.meta.unit, one.y[0]];
+}"""
+SHOWN_AT = """() => {
+  const box = document.querySelector('.tn-plot');
+  const trace = [...box.querySelectorAll('.scatterlayer .trace')]
+    .find((one) => one.__data__[0].trace.meta === 'here');
+  const moved = trace.querySelector('path.point').getAttribute('transform');
+  const [x, y] = moved.match(/-?[\\d.]+/g).map(Number);
+  const { xaxis, yaxis } = box._fullLayout;
+  return [xaxis.p2d(x) * box.layout.meta.unit, yaxis.p2d(y)];
+}"""
+
 TRACE = TRACES_FOLDER / "bundled-gradcam.parquet"
 
 
@@ -79,12 +94,15 @@ class TestSettings:
         assert figure(tune, "saved") == exact_percent(outcome.saved)
         assert figure(tune, "agreement") == exact_percent(outcome.agreement)
         followed(tune)
-        here = tune.evaluate(
-            "() => { const box = document.querySelector('.tn-plot');"
-            " const one = box.data.find((each) => each.meta === 'here');"
-            " return [one.x[0] * box.layout.meta.unit, one.y[0]]; }"
-        )
-        assert here == pytest.approx([outcome.macs, 100 * outcome.accuracy], rel=1e-4)
+        # The marker is on the screen where the outcome lies on the chart's axes, and plotly's own
+        # point follows when the slider rests.
+        for spot in (SHOWN_AT, PLOTLY_AT):
+            tune.wait_for_function(
+                f"([macs, percent]) => {{ const at = ({spot})();"
+                " return at && Math.abs(at[0] / macs - 1) < 1e-3"
+                " && Math.abs(at[1] - percent) < 0.05; }",
+                arg=[outcome.macs, 100 * outcome.accuracy],
+            )
 
     def test_a_click_on_the_frontier_takes_its_setting(self, tune: Any, trace: Trace) -> None:
         tune.locator(".tn-plot").scroll_into_view_if_needed()

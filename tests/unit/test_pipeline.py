@@ -48,6 +48,22 @@ def test_every_selector_keeps_exactly_k(drop: TinyDrop, selector: str) -> None:
         assert selected.selection.selector == selector
 
 
+@pytest.mark.parametrize("selector", SELECTORS)
+def test_whoever_reads_a_map_shows_it_and_pays_for_it(drop: TinyDrop, selector: str) -> None:
+    geometric = ("random", "scattered", "uniform", "centre")
+    selected, cost = drop.select(drop.guide(SAMPLES[0]), 20, selector), drop.cost(20, selector)
+    assert (selected.saliency is None) == (selector in geometric) == (cost.saliency == 0)
+    assert (cost.saliency_literal == 0) == (cost.saliency == 0)
+    if selector in ("coverage", "coherent", "inverse"):
+        plain = drop.select(drop.guide(SAMPLES[0]), 20)
+        assert selected.saliency is not None
+        assert plain.saliency is not None
+        assert np.array_equal(selected.saliency.values, plain.saliency.values)
+        assert cost == drop.cost(20, "gradcam")
+        assert (selected.selection == plain.selection) <= (selector == "coherent")
+    assert drop.cost(0, selector).saliency == 0
+
+
 def test_the_kept_patches_are_the_most_salient(drop: TinyDrop) -> None:
     guide = drop.guide(SAMPLES[2])
     selected = drop.select(guide, 20)
@@ -58,12 +74,13 @@ def test_the_kept_patches_are_the_most_salient(drop: TinyDrop) -> None:
     assert kept.min() >= dropped.max()
 
 
-def test_the_random_selector_differs_by_picture_and_seed_alone(drop: TinyDrop) -> None:
+@pytest.mark.parametrize("selector", ["random", "scattered"])
+def test_a_seeded_selector_differs_by_picture_and_seed_alone(drop: TinyDrop, selector: str) -> None:
     first, second = drop.guide(SAMPLES[0]), drop.guide(SAMPLES[1])
-    a = drop.select(first, 20, "random").selection
-    assert a == drop.select(first, 20, "random").selection
-    assert a != drop.select(second, 20, "random").selection
-    assert a != drop.select(first, 20, "random", seed=1).selection
+    a = drop.select(first, 20, selector).selection
+    assert a == drop.select(first, 20, selector).selection
+    assert a != drop.select(second, 20, selector).selection
+    assert a != drop.select(first, 20, selector, seed=1).selection
 
 
 def test_keeping_all_equals_the_full_target(drop: TinyDrop) -> None:
@@ -88,10 +105,11 @@ def test_a_flat_picture_keeps_every_patch_and_says_so(drop: TinyDrop) -> None:
     # The head expects 160 channels; the flat map arrives with layer3's 96.
     guidance.fc = torch.nn.Linear(96, 24)
     own = TinyDrop(guidance=guidance, target=drop.pair.target.module, classes=drop.pair.classes)
-    result = own(SAMPLES[0], tau=1.0)
-    assert (result.kept, result.level) == (64, 16)
-    assert any("Every patch is kept (level 16)" in warning for warning in result.warnings)
-    assert result.macs.target == result.macs.full_target
+    for selector in ("gradcam", "coverage", "coherent", "inverse"):
+        result = own(SAMPLES[0], tau=1.0, selector=selector)
+        assert (result.kept, result.level) == (64, 16)
+        assert any("Every patch is kept (level 16)" in warning for warning in result.warnings)
+        assert result.macs.target == result.macs.full_target
 
 
 def test_logits_that_are_not_finite_are_an_error(drop: TinyDrop) -> None:

@@ -7,10 +7,19 @@ import pytest
 
 from tinydrop.errors import SettingError
 from tinydrop.selection import (
+    COVERAGE_SHARE,
     GEOMETRIC_ORDERS,
+    MAP_ORDERS,
+    SEEDED_ORDERS,
     centre_order,
+    coherent_order,
+    coverage_order,
+    inverse_order,
+    map_method,
+    map_order,
     random_order,
     saliency_order,
+    scattered_order,
     select_tokens,
     uniform_order,
 )
@@ -49,8 +58,62 @@ def test_negative_cells_are_ranked_among_themselves():
     ],
 )
 def test_an_unusable_map_is_never_ranked(values, reason):
-    with pytest.raises(SettingError, match=f"{reason}; keep every patch"):
-        saliency_order(saliency(values))
+    for order in (saliency_order, *MAP_ORDERS.values()):
+        with pytest.raises(SettingError, match=f"{reason}; keep every patch"):
+            order(saliency(values))
+    for selector in ("gradcam", "eigencam", *MAP_ORDERS):
+        assert map_order(selector, saliency(values)) is None
+
+
+# --- other ways to read a map --------------------------------------------------------------------
+
+
+def test_the_inverse_turns_the_order_round_ties_included():
+    made = saliency([[1.0, 3.0, 1.0], [3.0, -2.0, 1.0]])
+    assert inverse_order(made).tolist() == [4, 5, 2, 0, 3, 1]
+
+
+def test_the_coherent_order_grows_over_a_valley_to_the_second_hill():
+    """The second hill (8) comes only when the region touches it, which the plain order ignores."""
+    made = saliency([[9.0, 5.0, 0.0, 1.0, 8.0], [4.0, 3.0, -1.0, 2.0, 7.0]])
+    assert saliency_order(made).tolist()[:3] == [0, 4, 9]
+    assert coherent_order(made).tolist() == [0, 1, 5, 6, 2, 8, 4, 9, 3, 7]
+
+
+def test_the_coherent_order_goes_through_corners_and_breaks_ties_by_index():
+    made = saliency([[5.0, 0.0, 0.0], [0.0, 4.0, 0.0], [0.0, 0.0, 3.0]])
+    assert coherent_order(made).tolist() == [0, 4, 8, 1, 2, 3, 5, 6, 7]
+
+
+def test_coverage_alternates_between_the_map_and_the_lattice():
+    """4x4: the Bayer order starts 0, 10, 2, 8, 5; the map prefers the last row from the right."""
+    made = saliency(np.arange(16.0).reshape(4, 4))
+    assert uniform_order(PatchGrid(4, 4)).tolist()[:5] == [0, 10, 2, 8, 5]
+    assert COVERAGE_SHARE == 0.5
+    assert coverage_order(made).tolist()[:8] == [15, 0, 14, 10, 13, 2, 12, 8]
+    # The map reaches 10, which the lattice has brought already, and goes on with 9.
+    assert coverage_order(made).tolist()[8:13] == [11, 5, 9, 7, 6]
+    assert coverage_order(made, 0.25).tolist()[:6] == [15, 0, 10, 2, 14, 8]
+    assert coverage_order(made, 0.75).tolist()[:6] == [15, 14, 13, 0, 12, 11]
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.1, float("nan"), float("inf")])
+def test_a_share_out_of_range_is_refused(share):
+    with pytest.raises(SettingError, match="number from 0 to 1, got"):
+        coverage_order(saliency([[1.0, 2.0]]), share)
+
+
+def test_one_function_says_whose_map_a_selector_reads():
+    assert list(MAP_ORDERS) == ["coverage", "coherent", "inverse"]
+    assert {map_method(name) for name in MAP_ORDERS} == {"gradcam"}
+    assert [map_method(name) for name in ("gradcam", "layercam")] == ["gradcam", "layercam"]
+    assert {map_method(name) for name in GEOMETRIC_ORDERS} == {None}
+
+
+def test_a_saliency_method_is_ranked_from_its_top():
+    made = saliency([[1.0, 3.0], [2.0, 0.0]])
+    assert map_order("layercam", made).tolist() == [1, 2, 0, 3]
+    assert map_order("inverse", made).tolist() == [3, 0, 2, 1]
 
 
 # --- geometric orders ----------------------------------------------------------------------------
@@ -102,22 +165,45 @@ def test_centre_covers_a_wide_grid_in_its_own_proportions():
     assert cols.sum() == 8
 
 
-def test_random_needs_a_seed_from_zero_on():
+@pytest.mark.parametrize("name", sorted(SEEDED_ORDERS))
+def test_a_seed_is_a_number_from_zero_on(name):
     with pytest.raises(SettingError, match="from 0 on, got -1"):
-        random_order(PatchGrid(2, 2), -1)
+        GEOMETRIC_ORDERS[name](PatchGrid(2, 2), -1)
 
 
-def test_random_orders_cover_the_grid_evenly():
+@pytest.mark.parametrize("make", [random_order, scattered_order])
+def test_seeded_orders_cover_the_grid_evenly(make):
     """Each patch is in the first half as often as chance has it: 5 sigma over 2000 seeds."""
     grid, draws = PatchGrid(4, 4), 2000
     counts = np.zeros(16)
     for seed in range(draws):
-        counts[random_order(grid, seed)[:8]] += 1
+        counts[make(grid, seed)[:8]] += 1
     assert np.abs(counts / draws - 0.5).max() < 5 * 0.5 / draws**0.5
 
 
+def test_scattered_patches_form_no_lattice():
+    """Moved so that the first patch lies at 0, lattices are all the same set; these are not."""
+    grid = PatchGrid(8, 8)
+
+    def shapes(order_of):
+        found = set()
+        for seed in range(12):
+            rows, cols = np.divmod(order_of(seed)[:16], 8)
+            moved = zip((rows - rows[0]) % 8, (cols - cols[0]) % 8, strict=True)
+            found.add(frozenset((int(r), int(c)) for r, c in moved))
+        return found
+
+    def moved_lattice(seed):
+        rows, cols = np.divmod(uniform_order(grid), 8)
+        return (rows + seed) % 8 * 8 + (cols + 3 * seed) % 8
+
+    assert len(shapes(moved_lattice)) == 1
+    assert len(shapes(lambda seed: scattered_order(grid, seed))) >= 10
+
+
 def test_the_geometric_orders_are_named():
-    assert list(GEOMETRIC_ORDERS) == ["random", "uniform", "centre"]
+    assert list(GEOMETRIC_ORDERS) == ["random", "scattered", "uniform", "centre"]
+    assert {"random", "scattered"} == SEEDED_ORDERS
 
 
 # --- select_tokens -------------------------------------------------------------------------------

@@ -107,14 +107,14 @@ def test_the_file_uses_small_types_and_holds_no_derived_column(
     assert "target_macs" not in columns
 
 
-@pytest.mark.parametrize("selector", ["random", "uniform", "hirescam"])
+@pytest.mark.parametrize("selector", ["random", "scattered", "uniform", "hirescam", "coherent"])
 def test_other_selectors_store_maps_only_if_they_have_one(
     drop: TinyDrop, data: Dataset, tmp_path: Path, selector: str
 ) -> None:
     trace = make_trace(drop, data, tmp_path / "t.parquet", selector, seed=5, limit=6)
-    looks = selector == "hirescam"
+    looks = selector in ("hirescam", "coherent")
     assert (trace.saliency_map is not None) == looks == (trace.saliency_macs > 0)
-    assert trace.provenance.seed == (5 if selector == "random" else 0)
+    assert trace.provenance.seed == (5 if selector in ("random", "scattered") else 0)
     pictures = list(data.pictures())
     for row in range(6):
         order, _ = drop.rank(drop.guide(pictures[row].content), selector, 5)
@@ -122,9 +122,12 @@ def test_other_selectors_store_maps_only_if_they_have_one(
         assert trace.order[row].tolist() == order.tolist()
 
 
-def test_a_flat_map_keeps_every_patch_at_every_level(data: Dataset, tmp_path: Path) -> None:
+@pytest.mark.parametrize("selector", ["gradcam", "coverage"])
+def test_a_flat_map_keeps_every_patch_at_every_level(
+    data: Dataset, tmp_path: Path, selector: str
+) -> None:
     flat = small_drop(flat=True)
-    trace = make_trace(flat, data, tmp_path / "t.parquet", limit=6)
+    trace = make_trace(flat, data, tmp_path / "t.parquet", selector, limit=6)
     assert trace.unranked.all()
     assert (trace.num_keep == 16).all()
     assert (trace.target_macs == flat.cost(16).target).all()

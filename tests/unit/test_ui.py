@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tinydrop import TinyDrop
+from tinydrop import SELECTORS, TinyDrop
 from tinydrop.budget import Setting
 from tinydrop.errors import SettingError, WeightsUnavailableError
 from tinydrop.ui.cache import BoundedCache
@@ -17,7 +17,7 @@ from tinydrop.ui.handlers import Explore
 from tinydrop.ui.permalink import look_from_query, query_of
 from tinydrop.ui.samples import Sample, find_sample, find_samples, outcome
 from tinydrop.ui.studio import BUNDLED, Look, Progress, Studio
-from tinydrop.ui.texts import GENERIC_ERROR
+from tinydrop.ui.texts import GENERIC_ERROR, SELECTOR_NOTES, SELECTOR_TITLES
 
 SAMPLES = find_samples()
 
@@ -96,7 +96,7 @@ class TestStudio:
         assert not scene.running
 
     @pytest.mark.parametrize("gamma", [0.3, 1.0, 3.0])
-    @pytest.mark.parametrize("selector", ["gradcam", "eigencam", "random", "uniform"])
+    @pytest.mark.parametrize("selector", ["gradcam", "coverage", "random", "scattered"])
     def test_a_scene_is_what_the_pipeline_says(
         self, studio: Studio, gamma: float, selector: str
     ) -> None:
@@ -256,6 +256,17 @@ def test_a_link_brings_back_the_look(changes: dict[str, object]) -> None:
     for name in ("tau", "gamma", "temperature"):
         assert getattr(back.setting, name) == pytest.approx(getattr(look.setting, name), rel=1e-11)
     assert back.setting.rule == look.setting.rule
+
+
+def test_every_selector_has_a_title_and_one_sentence_which_the_page_shows(studio: Studio) -> None:
+    assert set(SELECTOR_TITLES) == set(SELECTOR_NOTES) == set(SELECTORS)
+    assert len(set(SELECTOR_TITLES.values())) == len(set(SELECTOR_NOTES.values())) == len(SELECTORS)
+    for name, note in SELECTOR_NOTES.items():
+        assert note.endswith(".")
+        assert note.count(". ") == 0
+        look = look_at("bison")
+        updates = explore_over(studio).choose(look, *values_of(look, selector=name))
+        assert note in html.unescape(updates["selector_note"])
 
 
 def test_an_uploaded_picture_is_not_in_the_link() -> None:

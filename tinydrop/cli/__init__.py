@@ -1,4 +1,4 @@
-"""The command line: ``run``, ``check``, ``trace``, ``sweep`` and ``bench``; thin over the library.
+"""The command line: one module per group of commands, each thin over the library.
 
 With ``--json`` stdout holds one JSON document and nothing else. Exit codes: 0 done; 2 wrong usage,
 or some input was refused (one line each on stderr, no traceback).
@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
+from tinydrop.cli.coherence import add_coherence
 from tinydrop.cli.common import complain
 from tinydrop.cli.models import add_bench, add_check
 from tinydrop.cli.run import add_run
@@ -49,6 +50,6 @@ def _parser() -> argparse.ArgumentParser:
         description="See which patches a big vision transformer needs, and what that saves.",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
-    for add in (add_run, add_check, add_trace, add_sweep, add_bench):
+    for add in (add_run, add_check, add_trace, add_sweep, add_bench, add_coherence):
         add(commands)
     return parser

@@ -8,11 +8,15 @@ import sys
 from typing import TYPE_CHECKING
 
 from tinydrop.errors import SettingError
+from tinydrop.selection import GEOMETRIC_ORDERS, MAP_ORDERS, SEEDED_ORDERS
 
 if TYPE_CHECKING:  # torch is loaded by the command that needs it, so that --help is quick
     from tinydrop.pairs import Pair
 
-__all__ = ["add_pair", "complain", "pair_of", "print_json"]
+__all__ = ["add_pair", "add_selector", "complain", "pair_of", "print_json"]
+
+# Written out: the room that knows them loads torch, and --help is quick.
+_SALIENCY_METHODS = ("gradcam", "gradcam++", "hirescam", "layercam", "eigencam")
 
 
 def add_pair(parser: argparse.ArgumentParser) -> None:
@@ -20,6 +24,26 @@ def add_pair(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pair", help="bundled (default), a preset, or a pair folder")
     parser.add_argument("--guidance", metavar="MODEL", help="timm name; needs --target")
     parser.add_argument("--target", metavar="MODEL", help="timm name; needs --guidance")
+    parser.add_argument(
+        "--target-head",
+        metavar="FILE",
+        help="safetensors file with a linear classifier (weight, bias) for the target; its classes "
+        "are the guidance's, in the same order",
+    )
+
+
+def add_selector(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that say who ranks the patches."""
+    names = ", ".join((*_SALIENCY_METHODS, *MAP_ORDERS, *GEOMETRIC_ORDERS))
+    parser.add_argument(
+        "--selector", default="gradcam", metavar="S", help=f"who ranks the patches: {names}"
+    )
+    parser.add_argument(
+        "--seed",
+        type=int,
+        default=0,
+        help=f"of the selectors {' and '.join(sorted(SEEDED_ORDERS))}",
+    )
 
 
 def pair_of(arguments: argparse.Namespace) -> Pair:
@@ -28,11 +52,13 @@ def pair_of(arguments: argparse.Namespace) -> Pair:
 
     if (arguments.guidance is None) != (arguments.target is None):
         raise SettingError("Give --guidance and --target together, or --pair instead of both.")
+    if arguments.target_head is not None and arguments.target is None:
+        raise SettingError("--target-head belongs to --guidance and --target; give them as well.")
     if arguments.guidance is None:
         return load_pair(arguments.pair or "bundled")
     if arguments.pair is not None:
         raise SettingError("Give either --pair or --guidance and --target, not both.")
-    return pair_from_names(arguments.guidance, arguments.target)
+    return pair_from_names(arguments.guidance, arguments.target, head=arguments.target_head)
 
 
 def print_json(value: object) -> None:

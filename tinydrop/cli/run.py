@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tqdm import tqdm
-
 from tinydrop.budget import BUDGET_RULES
-from tinydrop.cli.common import add_pair, pair_of, print_json
-from tinydrop.errors import PictureError, SettingError
+from tinydrop.cli.common import add_pair, add_selector, pair_of
+from tinydrop.cli.pictures import add_photos, each_photo, photos_of
+from tinydrop.errors import SettingError
 from tinydrop.results import DropResult
 
 if TYPE_CHECKING:
@@ -21,22 +18,17 @@ if TYPE_CHECKING:
 
 __all__ = ["add_run"]
 
-PICTURE_SUFFIXES = frozenset(
-    ".jpg .jpeg .jpe .png .webp .gif .bmp .tif .tiff .heic .heif .avif".split()
-)
-
 
 def add_run(commands: argparse._SubParsersAction[Any]) -> None:
     """Add the command and its arguments."""
     run = commands.add_parser("run", help="classify pictures and show what was dropped")
-    run.add_argument("photos", nargs="+", metavar="PHOTO", help="a picture or a folder of them")
+    add_photos(run)
     add_pair(run)
     run.add_argument("--tau", type=float, help="exit when surer than this, in (0, 1]")
     run.add_argument("--gamma", type=float, help="curvature in (0, 8]; low drops more")
     run.add_argument("--temperature", type=float, help="T of softmax(logits / T)")
     run.add_argument("--rule", choices=list(BUDGET_RULES), help="budget rule")
-    run.add_argument("--selector", default="gradcam", help="who ranks the patches")
-    run.add_argument("--seed", type=int, default=0, help="of the random selector")
+    add_selector(run)
     run.add_argument(
         "--compare-full", action="store_true", help="also run the target on every patch"
     )
@@ -46,54 +38,28 @@ def add_run(commands: argparse._SubParsersAction[Any]) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from tinydrop.pipeline import SELECTORS, TinyDrop
+    from tinydrop.pipeline import TinyDrop, check_selector
 
-    if arguments.selector not in SELECTORS:
-        raise SettingError(
-            f"Unknown selector {arguments.selector!r}; choose one of {', '.join(SELECTORS)}."
-        )
-    photos = list(_expand(arguments.photos))
+    check_selector(arguments.selector)
+    photos = photos_of(arguments)
     drop = TinyDrop(pair_of(arguments))
     given = {name: getattr(arguments, name) for name in ("tau", "gamma", "temperature", "rule")}
     drop.setting(**{k: v for k, v in given.items() if v is not None})  # refused before any work
     save = _Saver(arguments.save) if arguments.save is not None else None
-    rows: list[dict[str, object]] = []
-    for photo in tqdm(photos, unit="picture", disable=len(photos) < 2 or None, file=sys.stderr):
-        try:
-            result = drop(
-                photo,
-                **given,
-                selector=arguments.selector,
-                seed=arguments.seed,
-                compare_full=arguments.compare_full,
-            )
-            if save is not None:
-                save(photo, drop, result)
-        except PictureError as error:
-            rows.append({"file": str(photo), "error": str(error)})
-            tqdm.write(str(error), file=sys.stderr)
-            continue
-        rows.append(result.to_dict() | {"file": str(photo)})
-        if not arguments.json:
-            tqdm.write(_sentence(result))
-    if arguments.json:
-        print_json(rows)
-    return 2 if any("error" in row for row in rows) else 0
 
+    def work(photo: Path) -> tuple[dict[str, object], str]:
+        result = drop(
+            photo,
+            **given,
+            selector=arguments.selector,
+            seed=arguments.seed,
+            compare_full=arguments.compare_full,
+        )
+        if save is not None:
+            save(photo, drop, result)
+        return result.to_dict() | {"file": str(photo)}, _sentence(result)
 
-def _expand(names: Sequence[str]) -> Iterator[Path]:
-    """Yield each named file, and the pictures of each named folder in order of their names."""
-    for name in names:
-        path = Path(name)
-        if not path.is_dir():
-            yield path
-            continue
-        inside = sorted(p for p in path.iterdir() if p.suffix.lower() in PICTURE_SUFFIXES)
-        if not inside:
-            raise PictureError(
-                f"The folder {name} holds no pictures; give one with JPEG, PNG or WebP files."
-            )
-        yield from inside
+    return each_photo(photos, work, as_json=arguments.json)
 
 
 class _Saver:

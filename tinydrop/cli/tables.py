@@ -10,7 +10,7 @@ from typing import Any
 from tqdm import tqdm
 
 from tinydrop.budget import BUDGET_RULES, Setting
-from tinydrop.cli.common import add_pair, complain, pair_of, print_json
+from tinydrop.cli.common import add_pair, add_selector, complain, pair_of, print_json
 from tinydrop.errors import SettingError
 
 __all__ = ["add_sweep", "add_trace"]
@@ -24,8 +24,7 @@ def add_trace(commands: argparse._SubParsersAction[Any]) -> None:
     )
     trace.add_argument("--out", type=Path, required=True, metavar="FILE.parquet")
     add_pair(trace)
-    trace.add_argument("--selector", default="gradcam", help="who ranks the patches")
-    trace.add_argument("--seed", type=int, default=0, help="of the random selector")
+    add_selector(trace)
     trace.add_argument("--limit", type=int, help="only the first so many pictures")
     trace.add_argument("--resume", action="store_true", help="go on with an interrupted trace")
     trace.set_defaults(command=_trace)
@@ -56,13 +55,10 @@ def _trace(arguments: argparse.Namespace) -> int:
     import torch
 
     from tinydrop.data import open_dataset
-    from tinydrop.pipeline import SELECTORS, TinyDrop
+    from tinydrop.pipeline import TinyDrop, check_selector
     from tinydrop.tracing import make_trace, match_pair
 
-    if arguments.selector not in SELECTORS:
-        raise SettingError(
-            f"Unknown selector {arguments.selector!r}; choose one of {', '.join(SELECTORS)}."
-        )
+    check_selector(arguments.selector)
     dataset = open_dataset(arguments.data, hub=True)
     pair = pair_of(arguments)
     if torch.cuda.is_available():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,19 +33,20 @@ def trace_metadata(drop: TinyDrop, provenance: TraceProvenance, run: str) -> dic
         run: digest of what was traced and how, by which a finished trace is known again.
     """
     patches = provenance.num_patches
-    costs = [
-        drop.cost(num_keep(level, patches), provenance.selector)
-        for level in range(1, BUDGET_LEVELS + 1)
-    ]
+    full = drop.cost(patches, provenance.selector)
+    target = None  # where the kept set decides, each picture has its own, in a column
+    if not drop.pair.target.spec.cost.depends_on_set:
+        levels = range(1, BUDGET_LEVELS + 1)
+        target = [drop.cost(num_keep(level, patches)).target for level in levels]
     content = {
         "format": TRACE_FORMAT,
         "run": run,
         "provenance": provenance.to_dict(),
         "macs": {
-            "guidance": costs[0].guidance,
-            "saliency": costs[0].saliency,
-            "saliency_literal": costs[0].saliency_literal,
-            "target": [cost.target for cost in costs],
+            "guidance": full.guidance,
+            "saliency": full.saliency,
+            "saliency_literal": full.saliency_literal,
+            "target": target,
         },
     }
     return {TRACE_KEY: json.dumps(content, ensure_ascii=False)}
@@ -100,7 +102,6 @@ def read_trace(path: str | Path, pair: Pair | None = None) -> Trace:
         unranked = columns["unranked"].astype(np.bool_)
         levels = range(1, BUDGET_LEVELS + 1)
         ladder = np.array([num_keep(level, provenance.num_patches) for level in levels], np.int64)
-        costs = np.array(macs["target"], dtype=np.int64)
         return Trace(
             provenance=provenance,
             picture_id=columns["picture_id"],
@@ -114,7 +115,7 @@ def read_trace(path: str | Path, pair: Pair | None = None) -> Trace:
             target_confidence=columns["target_confidence"],
             unranked=unranked,
             num_keep=np.where(unranked[:, None], ladder[-1], ladder),
-            target_macs=np.where(unranked[:, None], costs[-1], costs),
+            target_macs=_target_macs(columns, macs["target"], unranked),
             guidance_macs=int(macs["guidance"]),
             saliency_macs=int(macs["saliency"]),
             saliency_macs_literal=int(macs["saliency_literal"]),
@@ -159,6 +160,19 @@ def _check_pair(path: Path, found: TraceProvenance, pair: Pair) -> None:
             f"The trace {path} does not belong to the pair '{pair.name}': {difference}; trace the "
             f"pictures again with this pair."
         )
+
+
+def _target_macs(
+    columns: Mapping[str, npt.NDArray[Any]],
+    per_level: list[int] | None,
+    unranked: npt.NDArray[np.bool_],
+) -> npt.NDArray[np.int64]:
+    """Return every picture's MACs, (M, L): its own column's, or those that K alone decides."""
+    if per_level is None:
+        return _wide(columns["target_macs"])
+    costs = np.array(per_level, dtype=np.int64)
+    every: npt.NDArray[np.int64] = np.where(unranked[:, None], costs[-1], costs)
+    return every
 
 
 def _wide(values: npt.NDArray[Any]) -> npt.NDArray[np.int64]:

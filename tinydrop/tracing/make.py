@@ -18,12 +18,13 @@ import torch
 import tinydrop
 from tinydrop.backbones.synsets import imagenet_synonyms, imagenet_wnids
 from tinydrop.budget import BUDGET_LEVELS
+from tinydrop.coherence import COHERENCE_METRICS
 from tinydrop.data import Dataset, LabelMatch, join_tables, match_labels
 from tinydrop.errors import SettingError, TinyDropError
 from tinydrop.pairs import Pair
-from tinydrop.pipeline import SELECTORS, TinyDrop
+from tinydrop.pipeline import TinyDrop, check_selector
 from tinydrop.provenance import TraceProvenance, stated_temperatures
-from tinydrop.saliency import SALIENCY_METHODS
+from tinydrop.selection import SEEDED_ORDERS, map_method
 from tinydrop.trace import Trace
 from tinydrop.tracing.files import is_trace_of, read_trace, trace_metadata
 from tinydrop.tracing.outcomes import trace_chunk
@@ -67,7 +68,12 @@ class _Plan:
         for key in ("pictures", "skipped", "data"):
             del values[key]
         labels = hashlib.sha256(self.truth.tobytes()).hexdigest()
-        return {**values, "offered": int(self.positions.size), "labels": labels}
+        return {
+            **values,
+            "offered": int(self.positions.size),
+            "labels": labels,
+            "coherence": list(COHERENCE_METRICS),
+        }
 
 
 def match_pair(dataset: Dataset, pair: Pair) -> LabelMatch:
@@ -109,7 +115,7 @@ def make_trace(
         dataset: what ``open_dataset`` returned.
         out: the Parquet file.
         selector: a name in ``SELECTORS``.
-        seed: of the random selector.
+        seed: of the random and the scattered selector.
         limit: trace only the first so many pictures whose class the pair knows.
         resume: go on with the parts of an earlier run, or return its finished trace.
         progress: told after every chunk.
@@ -162,8 +168,7 @@ def _plan(
 ) -> _Plan:
     """Return what is to be traced, after checking every argument."""
     pair = drop.pair
-    if selector not in SELECTORS:
-        raise SettingError(f"Unknown selector {selector!r}; choose one of {', '.join(SELECTORS)}.")
+    check_selector(selector)
     if seed < 0:
         raise SettingError(f"A seed is a whole number from 0 on, got {seed!r}; use for example 0.")
     if limit is not None and limit < 1:
@@ -174,14 +179,14 @@ def _plan(
     skipped = dict(dataset.skipped)
     if match.left_out:
         skipped["class unknown to the pair"] = match.left_out
-    looks = selector in SALIENCY_METHODS
+    looks = map_method(selector) is not None
     grid, guidance = pair.target.spec.grid, pair.guidance.spec
     own = pair.setting
     provenance = TraceProvenance(
         pair=pair.name,
         pair_digest=pair.digest,
         selector=selector,
-        seed=seed if selector == "random" else 0,
+        seed=seed if selector in SEEDED_ORDERS else 0,
         data=dataset.title,
         data_fingerprint=dataset.fingerprint(positions, stopper),
         grid=(grid.rows, grid.cols),

@@ -17,10 +17,11 @@ from tinydrop.coherence import COHERENCE_METRICS
 from tinydrop.data import LabelledPicture
 from tinydrop.errors import PictureError
 from tinydrop.images import View, open_picture
+from tinydrop.macs import target_macs
 from tinydrop.pipeline import TinyDrop, geometric_order
 from tinydrop.results import softmax
-from tinydrop.saliency import SALIENCY_METHODS, compute_saliency, resize_saliency
-from tinydrop.selection import saliency_order
+from tinydrop.saliency import compute_saliency, resize_saliency
+from tinydrop.selection import map_method, map_order
 from tinydrop.trace import label_rank
 
 __all__ = ["COHERENCE_PREFIX", "Columns", "trace_chunk"]
@@ -46,14 +47,14 @@ def trace_chunk(
         labels: (B,) int64, the true classes as the pair numbers them.
         temperatures: T at which the confidence is stated.
         selector: who ranks the patches.
-        seed: of the random selector.
+        seed: of the random and the scattered selector.
 
     Raises:
         SettingError: if a model's logits are not finite.
     """
     guidance, target = drop.pair.guidance, drop.pair.target
     grid = target.spec.grid
-    looks = selector in SALIENCY_METHODS
+    method = map_method(selector)
     small: list[npt.NDArray[np.float32]] = []
     large: list[npt.NDArray[np.float32]] = []
     orders: list[npt.NDArray[np.int64] | None] = []
@@ -66,7 +67,7 @@ def trace_chunk(
         view = View(picture.image.size, target.spec.input)
         small.append(view.pixels(picture, guidance.spec.input))
         large.append(view.pixels(picture, target.spec.input))
-        if not looks:
+        if method is None:
             orders.append(geometric_order(grid, selector, picture, seed))
         kept.append(number)
     if not kept:
@@ -85,11 +86,9 @@ def trace_chunk(
         "guidance_class": winner.astype(class_type),
         "guidance_rank": label_rank(logits, truth).astype(class_type),
     }
-    if looks:
-        maps = compute_saliency(guidance, features, winner.tolist(), selector)
-        for raw in maps:
-            saliency = resize_saliency(raw, grid)
-            orders.append(None if saliency.problem else saliency_order(saliency))
+    if method is not None:
+        maps = compute_saliency(guidance, features, winner.tolist(), method)
+        orders += [map_order(selector, resize_saliency(raw, grid)) for raw in maps]
         flat = np.stack([raw.values.reshape(-1) for raw in maps])
         columns["saliency_map"] = np.clip(flat, -65504, 65504).astype(np.float16)
     unranked = np.array([order is None for order in orders])
@@ -138,6 +137,11 @@ def _target_columns(
         winner[:, column] = logits.argmax(axis=1)
         rank[:, column] = label_rank(logits, truth)
         confidence[:, column] = softmax(logits).max(axis=1)
+    costs: Columns = {}
+    if target.spec.cost.depends_on_set:
+        kept = (np.flatnonzero(mask) for mask in masks.reshape(-1, grid.num_patches))
+        totals = [target_macs(target.spec, indices).total for indices in kept]
+        costs["target_macs"] = np.array(totals, dtype=np.int64).reshape(shape)
     stack = masks.reshape(-1, grid.rows, grid.cols)
     coherence = {
         COHERENCE_PREFIX + name: measure(stack).reshape(shape).astype(np.float32)
@@ -147,6 +151,7 @@ def _target_columns(
         "target_class": winner.astype(class_type),
         "target_rank": rank.astype(class_type),
         "target_confidence": confidence,
+        **costs,
         **coherence,
     }
 

@@ -30,6 +30,7 @@ _WORDS = {
     "budget_levels": "number of budget levels",
     "grid": "grid of patches",
     "labels": "digest of the labels",
+    "coherence": "coherence measures",
 }
 
 

@@ -14,7 +14,7 @@ from tinydrop.pairs import PRESETS, Pair
 from tinydrop.ui.permalink import query_of
 from tinydrop.ui.samples import Sample, thumbnail
 from tinydrop.ui.studio import BUNDLED, Scene
-from tinydrop.ui.texts import FAILED
+from tinydrop.ui.texts import FAILED, SELECTOR_NOTES
 from tinydrop.views.cards import ACCOUNTING, answers_card, cost_card, cost_formula, decision_card
 from tinydrop.views.curve import budget_curve, budget_formula
 from tinydrop.views.markup import data_uri, escape
@@ -32,6 +32,7 @@ __all__ = [
     "pair_note",
     "saved_json",
     "saved_png",
+    "selector_note",
     "still",
     "waiting",
 ]
@@ -85,7 +86,7 @@ def waiting(key: int, *, failed: bool) -> str:
 
 
 def still(scene: Scene, sample: Sample | None) -> Frame:
-    """Return what only another picture, pair or selector changes: the picture and its map."""
+    """Return what only another picture, pair or selector changes: picture, map and their notes."""
     crop = scene.guide.view.crop(scene.guide.picture, STAGE_SIDE)
     seen = f"{scene.look.name}, the part that the models see" if sample is None else sample.alt
     credit = f"{sample.title}, {sample.credit}" if sample else f"Your picture: {scene.look.name}"
@@ -93,6 +94,7 @@ def still(scene: Scene, sample: Sample | None) -> Frame:
         "picture": picture_layer(crop, seen),
         "map": map_layer(scene.grid, scene.saliency, scene.order),
         "credit": f'<p class="td-hint">{escape(credit)}{_layer(scene)}</p>',
+        "selector_note": selector_note(scene.look.selector),
     }
 
 
@@ -106,6 +108,11 @@ def pair_note(pair: str) -> str:
     if pair == BUNDLED:
         return '<p class="td-hint">Comes with the app: small, works offline, and often wrong.</p>'
     return f'<p class="td-hint">{escape(PRESETS[pair].note)}</p>'
+
+
+def selector_note(selector: str) -> str:
+    """Return one line on what the selector keeps."""
+    return f'<p class="td-hint">{escape(SELECTOR_NOTES[selector])}</p>'
 
 
 def foot(pair: Pair) -> str:

@@ -107,10 +107,12 @@ def _middle(parts: Parts, first: Updates) -> None:
                 pair_choices(), value=first["pair"], label="guidance and target", elem_id="td-pair"
             )
             parts["pair_note"] = _html(first["pair_note"])
-        parts["selector"] = gr.Dropdown(
-            [(SELECTOR_TITLES.get(name, name), name) for name in SELECTORS],
-            value=first["selector"], label="who chooses the patches", elem_id="td-selector",
-        )  # fmt: skip
+        with gr.Column(min_width=0):
+            parts["selector"] = gr.Dropdown(
+                [(SELECTOR_TITLES.get(name, name), name) for name in SELECTORS],
+                value=first["selector"], label="who chooses the patches", elem_id="td-selector",
+            )  # fmt: skip
+            parts["selector_note"] = _html(first["selector_note"])
 
 
 def _right(parts: Parts, first: Updates) -> None:

@@ -20,7 +20,7 @@ from tinydrop.budget import Budget, Setting
 from tinydrop.errors import SettingError
 from tinydrop.images import open_picture
 from tinydrop.pairs import PRESETS, load_pair
-from tinydrop.pipeline import SELECTORS, Guide, Selected, TinyDrop
+from tinydrop.pipeline import Guide, Selected, TinyDrop, check_selector
 from tinydrop.results import Answer, DropResult
 from tinydrop.selection import select_tokens
 from tinydrop.tokens import PatchGrid, Saliency, TokenSelection
@@ -60,10 +60,7 @@ class Look:
     forced_out: frozenset[int] = frozenset()
 
     def __post_init__(self) -> None:
-        if self.selector not in SELECTORS:
-            raise SettingError(
-                f"Unknown selector {self.selector!r}; choose one of {', '.join(SELECTORS)}."
-            )
+        check_selector(self.selector)
         if self.pair != BUNDLED and self.pair not in PRESETS:
             raise SettingError(f"There is no pair {self.pair!r}; choose one from the list.")
 

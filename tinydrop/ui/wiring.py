@@ -24,7 +24,7 @@ MOVING = (
     "message", "mask", "decision", "cost", "cost_formula", "answers", "curve", "budget_formula",
     "actions",
 )  # fmt: skip
-STAGED = (*MOVING, "picture", "map", "credit", "look")
+STAGED = (*MOVING, "picture", "map", "credit", "selector_note", "look")
 EVERY = (*STAGED, "pair", "pair_note", "foot", *CONTROLS[:5])
 
 

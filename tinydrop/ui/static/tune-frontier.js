@@ -69,13 +69,29 @@ function take(event) {
   trigger('take', { tau, gamma, temperature, rule });
 }
 
+// Plotly redraws the whole chart for one moved point, which is too slow to follow a slider. So the
+// marker's own node moves at once, and plotly hears of it when the slider rests.
+function nudge(x, y) {
+  const node = [...box.querySelectorAll('.scatterlayer .trace')].find((one) => one.__data__?.[0]?.trace?.meta === 'here');
+  const point = node?.querySelector('path.point');
+  const { xaxis, yaxis } = box._fullLayout ?? {};
+  if (!point || !xaxis || !yaxis) return;
+  point.setAttribute('transform', `translate(${xaxis.d2p(x)},${yaxis.d2p(y)})`);
+}
+
+let resting = 0;
 function move() {
   if (!here || !box.data) return;
   const point = `${here.macs},${here.y}`;
   if (point === known) return;
   known = point;
   const place = box.data.findIndex((one) => one.meta === 'here');
-  if (place >= 0) window.Plotly.restyle(box, { x: [[here.macs / box.layout.meta.unit]], y: [[here.y]] }, [place]);
+  if (place < 0) return;
+  const x = here.macs / box.layout.meta.unit;
+  nudge(x, here.y);
+  box.dataset.here = `${x},${here.y}`;
+  clearTimeout(resting);
+  resting = setTimeout(() => window.Plotly.restyle(box, { x: [[x]], y: [[here.y]] }, [place]), 400);
 }
 
 window.addEventListener('td-tune-point', (event) => { here = event.detail; move(); });

@@ -1,0 +1,126 @@
+"""``coherence``: is what a picture keeps at one budget level in one piece?"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tinydrop.budget import BUDGET_LEVELS, num_keep
+from tinydrop.cli.common import add_pair, add_selector, pair_of
+from tinydrop.cli.pictures import add_photos, each_photo, photos_of
+from tinydrop.coherence import Verdict, describe_coherence, describe_map, judge_coherence
+from tinydrop.selection import map_method
+
+if TYPE_CHECKING:
+    from tinydrop.pipeline import TinyDrop
+    from tinydrop.tokens import Saliency
+
+__all__ = ["add_coherence"]
+
+
+def add_coherence(commands: argparse._SubParsersAction[Any]) -> None:
+    """Add the command and its arguments."""
+    coherence = commands.add_parser(
+        "coherence", help="do the kept patches hang together, more than by chance?"
+    )
+    add_photos(coherence)
+    add_pair(coherence)
+    add_selector(coherence)
+    coherence.add_argument(
+        "--level",
+        type=int,
+        default=8,
+        metavar="L",
+        help=f"keep L/{BUDGET_LEVELS} of the patches, whether the guidance is sure or not",
+    )
+    coherence.add_argument("--json", action="store_true", help="print one JSON array")
+    coherence.set_defaults(command=_coherence)
+
+
+def _coherence(arguments: argparse.Namespace) -> int:
+    from tinydrop.pipeline import TinyDrop, check_selector
+
+    check_selector(arguments.selector)
+    num_keep(arguments.level, 1)  # a level out of range is refused before any work
+    photos = photos_of(arguments)
+    drop = TinyDrop(pair_of(arguments))
+
+    def work(photo: Path) -> tuple[dict[str, object], str]:
+        return _describe(drop, photo, arguments.level, arguments.selector, arguments.seed)
+
+    return each_photo(photos, work, as_json=arguments.json)
+
+
+def _describe(
+    drop: TinyDrop, photo: Path, level: int, selector: str, seed: int
+) -> tuple[dict[str, object], str]:
+    """Return one picture's JSON object and its text."""
+    from tinydrop.saliency import compute_saliency
+
+    grid = drop.pair.target.spec.grid
+    guide = drop.guide(photo)
+    selected = drop.select(guide, num_keep(level, grid.num_patches), selector, seed=seed)
+    method, raw = map_method(selector), None
+    if method is not None:
+        # As the guidance made it: on the target's grid it is smooth because it was resized.
+        (raw,) = compute_saliency(
+            drop.pair.guidance, guide.features, [guide.answer.class_index], method
+        )
+    problem = None if selected.saliency is None else selected.saliency.problem
+    selection = selected.selection
+    verdict = judge_coherence(selection, problem=problem)
+    row: dict[str, object] = {
+        "file": str(photo),
+        "pair": drop.pair.name,
+        "selector": selector,
+        "level": BUDGET_LEVELS if selected.order is None else level,
+        "kept": selection.num_keep,
+        "patches": grid.num_patches,
+        "grid_size": [grid.rows, grid.cols],
+        "keep_indices": selection.keep_indices.tolist(),
+        "verdict": verdict.to_dict(),
+        "coherence": {name: dict(entry) for name, entry in describe_coherence(selection).items()},
+        "map": None if raw is None else _map(raw),
+        "warnings": [*guide.picture.notes, *selected.warnings],
+    }
+    return row, _text(row, verdict)
+
+
+def _map(raw: Saliency) -> dict[str, object]:
+    return {
+        "method": raw.method,
+        "layer": raw.layer,
+        "grid_size": [raw.grid.rows, raw.grid.cols],
+        "problem": raw.problem,
+        "coherence": {name: dict(entry) for name, entry in describe_map(raw).items()},
+    }
+
+
+def _text(row: dict[str, Any], verdict: Verdict) -> str:
+    """Return one picture's figures as lines for a person."""
+    lines = [f"{row['file']}: {verdict.kind}. {verdict.sentence}"]
+    lines += [
+        f"  {row['kept']} of {row['patches']} patches kept by {row['selector']} "
+        f"(level {row['level']} of {BUDGET_LEVELS}), percentiles among random sets as large:"
+    ]
+    lines += _table(row["coherence"])
+    if row["map"] is not None:
+        rows, cols = row["map"]["grid_size"]
+        lines += [
+            f"  The {row['map']['method']} map, {rows}x{cols} at {row['map']['layer']}, "
+            f"percentiles among shuffles of its values:"
+        ]
+        lines += _table(row["map"]["coherence"])
+    return "\n".join([*lines, *(f"  {warning}" for warning in row["warnings"])])
+
+
+def _table(entries: dict[str, dict[str, float | None]]) -> list[str]:
+    lines = []
+    for name, entry in entries.items():
+        value = "-" if entry["value"] is None else f"{entry['value']:.4g}"
+        percentile = (
+            "" if entry["percentile"] is None else f"  percentile {entry['percentile']:.1f}"
+        )
+        lines.append(f"    {name:<26}{value:>9}{percentile}")
+    return lines

@@ -8,7 +8,9 @@ import stat
 import tracemalloc
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
+import huggingface_hub
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -154,6 +156,20 @@ def test_what_is_not_there_is_refused_without_a_network(tmp_path: Path, name: st
     assert one_sentence(error)
 
 
+def test_a_dead_network_is_said_after_one_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def head(url: str, timeout: float) -> None:
+        asked.append(url)
+        raise ConnectionError("nobody there")
+
+    monkeypatch.setattr("huggingface_hub.get_session", lambda: SimpleNamespace(head=head))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    with pytest.raises(SettingError, match="could not be reached"):
+        open_dataset("owner/pets", hub=True)
+    assert len(asked) == 1
+
+
 def test_the_hub_is_asked_only_when_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(SettingError, match="Hub could not be reached") as error:
@@ -182,8 +198,12 @@ def test_a_data_set_of_the_hub_is_fetched_one_split_only(
         fetched.append(file)
         return str(tmp_path / file)
 
+    def reached(url: str, timeout: float) -> None:
+        assert (url, timeout <= 10) == (huggingface_hub.constants.ENDPOINT, True)
+
     monkeypatch.setattr("huggingface_hub.HfApi", Hub)
     monkeypatch.setattr("huggingface_hub.hf_hub_download", fetch)
+    monkeypatch.setattr("huggingface_hub.get_session", lambda: SimpleNamespace(head=reached))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
     data = open_dataset("owner/pets", hub=True)
     assert (data.title, len(data), fetched) == ("owner/pets (test)", 3, [name])

@@ -14,6 +14,7 @@ __all__ = ["is_hub_name", "open_hub"]
 
 _CONVERTED = "refs/convert/parquet"
 """The branch on which the Hub keeps a Parquet copy of most data sets."""
+_REACH_TIMEOUT_SECONDS = 5.0
 
 
 def is_hub_name(source: str) -> bool:
@@ -29,13 +30,15 @@ def open_hub(name: str) -> Dataset:
     Raises:
         SettingError: if the Hub cannot be reached, has no such data set, or no Parquet files of it.
     """
-    from huggingface_hub import HfApi, constants, hf_hub_download
+    from huggingface_hub import HfApi, constants, get_session, hf_hub_download
     from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
 
     if constants.HF_HUB_OFFLINE:
         raise _unreachable(name, "offline mode is on")
     revision: str | None = None
     try:
+        # One attempt: the library itself retries a dead network for half a minute.
+        get_session().head(constants.ENDPOINT, timeout=_REACH_TIMEOUT_SECONDS)
         files = _parquet(HfApi().list_repo_files(name, repo_type="dataset"))
         if not files:
             revision = _CONVERTED

@@ -15,7 +15,7 @@ from tinydrop.backbones import Guidance, model_input, wrap_guidance
 from tinydrop.check import redraw_weights
 from tinydrop.images import InputSpec
 
-__all__ = ["GUIDANCES", "TARGETS", "awake", "make_guidance", "make_target"]
+__all__ = ["DENSE_TARGETS", "GUIDANCES", "TARGETS", "awake", "make_guidance", "make_target"]
 
 SMALL = {"embed_dim": 48, "depth": 3, "num_heads": 3, "num_classes": 10}
 
@@ -52,6 +52,62 @@ TARGETS: dict[str, tuple[str, dict[str, object]]] = {
     "norm-after-token": ("vit_tiny_patch16_224", {"fc_norm": True}),
 }
 
+# Families beside the plain ViT that attend over all tokens; two blocks each, otherwise as above.
+_SIZE_64 = {"pretrained_cfg_overlay": {"input_size": (3, 64, 64)}}
+_BIAS_OFF = {"use_rel_pos_bias": False, "use_abs_pos_emb": False}
+_ROPE_NAFLEX = {**_SIZE_64, "rope_type": "axial", "rope_grid_offset": 0.5}
+DENSE_TARGETS: dict[str, tuple[str, dict[str, object]]] = {
+    "beit": ("beit_base_patch16_224", {}),
+    "beit-token": ("beit_base_patch16_224", {"global_pool": "token"}),
+    "beit-absolute": ("beit_base_patch16_224", {**_BIAS_OFF, "use_abs_pos_emb": True}),
+    "beitv2": ("beitv2_base_patch16_224", {"img_size": (64, 32)}),
+    "beitv2-shared": ("beitv2_base_patch16_224", {**_BIAS_OFF, "use_shared_rel_pos_bias": True}),
+    "beitv2-everything": (
+        "beitv2_large_patch16_224",
+        {"use_shared_rel_pos_bias": True, "use_abs_pos_emb": True, "swiglu_mlp": True},
+    ),
+    "eva-giant": ("eva_giant_patch14_224", {}),
+    "eva-post-norm": ("eva02_enormous_patch14_clip_224", {}),
+    "eva02": ("eva02_base_patch14_224", {}),
+    "eva02-tall": ("eva02_tiny_patch14_224", {"img_size": (64, 32)}),
+    "eva02-clip": ("eva02_base_patch16_clip_224", {}),
+    "dinov3": ("vit_base_patch16_dinov3", {}),
+    "dinov3-tall": ("vit_base_patch16_dinov3_qkvb", {"img_size": (64, 32)}),
+    "rope": ("vit_base_patch16_rope_224", {}),
+    "rope-absolute": ("vit_base_patch16_rope_ape_224", {}),
+    "rope-mixed": ("vit_base_patch16_rope_mixed_224", {}),
+    "rope-mixed-absolute": ("vit_base_patch16_rope_mixed_ape_224", {"img_size": (64, 32)}),
+    "rope-registers": ("vit_betwixt_patch16_rope_reg4_gap_256", {}),
+    "perception": ("vit_pe_core_base_patch16_224", {}),
+    "perception-no-class-token": ("vit_pe_core_gigantic_patch14_448", {}),
+    "relpos-mlp": ("vit_relpos_base_patch16_224", {"img_size": (64, 32)}),
+    "relpos-mlp-class-token": ("vit_relpos_base_patch16_cls_224", {}),
+    "relpos-mlp-swin": ("vit_relpos_base_patch16_cls_224", {"rel_pos_type": "mlp-swin"}),
+    "relpos-mlp-shared": ("vit_srelpos_small_patch16_224", {}),
+    "relpos-post-norm": ("vit_relpos_base_patch16_rpn_224", {}),
+    "relpos-bias": ("vit_relpos_base_patch16_clsgap_224", {"rel_pos_type": "bias"}),
+    "relpos-bias-shared": ("vit_srelpos_small_patch16_224", {"rel_pos_type": "bias"}),
+    "naflex": ("naflexvit_base_patch16_gap", _SIZE_64),
+    "naflex-map": ("naflexvit_base_patch16_map", _SIZE_64),
+    "naflex-factorised": ("naflexvit_base_patch16_parfac_gap", _SIZE_64),
+    "naflex-keeps-aspect": (
+        "naflexvit_base_patch16_par_gap",
+        {"pretrained_cfg_overlay": {"input_size": (3, 64, 32)}},
+    ),
+    "naflex-rope": ("naflexvit_base_patch16_gap", {**_ROPE_NAFLEX, "pos_embed": "none"}),
+    "naflex-rope-absolute": ("naflexvit_base_patch16_gap", _ROPE_NAFLEX),
+    "naflex-rope-mixed": ("naflexvit_base_patch16_gap", {**_SIZE_64, "rope_type": "mixed"}),
+}
+if timm.is_model("vit_base_patch16_sapiens2"):  # and what else timm 1.0.22 does not have
+    DENSE_TARGETS |= {
+        "grouped-keys": ("vit_base_patch16_sapiens2", {"num_kv_heads": 1, "img_size": (64, 48)}),
+        "rope-interleaved": ("vit_base_patch16_rope_reg1_gap_256", {"rope_type": "mrope"}),
+        "naflex-rope-centred": (
+            "naflexvit_base_patch16_gap",
+            {**_SIZE_64, "rope_type": "dinov3", "rope_rotate_half": True},
+        ),
+    }
+
 GUIDANCES: dict[str, tuple[str, dict[str, object]]] = {
     "resnet": ("resnet10t", {"channels": [16, 16, 32, 48], "stem_width": 8}),
     "efficientformer": ("efficientformer_l1", {"embed_dims": (16, 24, 32, 48)}),
@@ -77,9 +133,14 @@ def awake(module: nn.Module) -> nn.Module:
 
 def make_target(variant: str) -> nn.Module:
     """Return a shrunk target of a proved variant, in float64 so that tolerances can be tight."""
-    name, arguments = TARGETS[variant]
-    settings = {**SMALL, "img_size": 64, "patch_size": 8, **arguments}
-    module = awake(timm.create_model(name, **settings)).double()
+    dense = variant in DENSE_TARGETS
+    name, arguments = (DENSE_TARGETS if dense else TARGETS)[variant]
+    settings = {**SMALL, "img_size": 64, "patch_size": 8, **({"depth": 2} if dense else {})}
+    module = awake(timm.create_model(name, **settings | arguments)).double()
+    for part in module.modules():
+        # Older releases of timm turn by learned angles in float32 alone, whatever the model is.
+        if getattr(part, "t_x", None) is not None:
+            part.t_x, part.t_y = part.t_x.float(), part.t_y.float()
     return module.requires_grad_(requires_grad=False)
 
 

@@ -19,8 +19,11 @@ __all__ = ["CLASSES", "one_thread", "picture_bytes", "small_drop", "write_folder
 CLASSES = ("red fox", "goldfish", "spider")
 
 
-def small_drop(*, flat: bool = False, weights: int = 0) -> TinyDrop:
-    """Return a pair of redrawn models on 4x4 patches; ``flat`` kills the guidance's map."""
+def small_drop(*, flat: bool = False, weights: int = 0, windowed: bool = False) -> TinyDrop:
+    """Return a pair of redrawn models on 4x4 patches.
+
+    ``flat`` kills the guidance's map; ``windowed`` takes a Swin with units of 2x2 tokens.
+    """
     import timm
     import torch
 
@@ -38,14 +41,14 @@ def small_drop(*, flat: bool = False, weights: int = 0) -> TinyDrop:
         stem_width=8,
         output_stride=8,  # a 4x4 map
     )
+    plain = {"patch_size": 8, "depth": 2, "num_heads": 3}
+    swin = {"patch_size": 4, "depths": (2, 2), "num_heads": (2, 4), "window_size": 4}
     target = timm.create_model(
-        "vit_tiny_patch16_224",
+        "swin_tiny_patch4_window7_224" if windowed else "vit_tiny_patch16_224",
         img_size=32,
-        patch_size=8,
         embed_dim=24,
-        depth=2,
-        num_heads=3,
         num_classes=len(CLASSES),
+        **(swin if windowed else plain),
     )
     for number, module in enumerate((guidance, target)):
         redraw_weights(module, weights + number)

@@ -20,7 +20,7 @@ from tinydrop.backbones import Guidance, Target
 from tinydrop.bench.report import BenchReport, BreakEven, SaliencyOverhead, Spread, TargetSpeed
 from tinydrop.budget import keep_level, num_keep
 from tinydrop.errors import SettingError
-from tinydrop.macs import guidance_macs, target_macs
+from tinydrop.macs import guidance_macs, target_macs, target_macs_spread
 from tinydrop.saliency import compute_saliency, resize_saliency
 from tinydrop.tokens import PatchGrid
 
@@ -187,7 +187,7 @@ def measure_target_speed(
             num_keep=indices.shape[1],
             target_ms=Spread.of(times[str(ratio)]),
             time_ratio=Spread.of(times[str(ratio)] / times["1.0"]),
-            macs_ratio=target_macs(target.spec, indices.shape[1]).total / full_macs,
+            macs_ratio=target_macs(target.spec, indices[0].numpy()).total / full_macs,
         )
         for ratio, indices in kept.items()
     )
@@ -209,12 +209,10 @@ def find_break_even(
         guide_ms: measured time of guidance and saliency at batch 1.
     """
     own, patches = guidance_macs(guidance), target.spec.grid.num_patches
-    full = target_macs(target.spec, patches).total
+    macs = {k: target_macs_spread(target.spec, k).mean for k in range(1, patches + 1)}
 
     def by_macs(guide: int) -> float | None:
-        paying = [
-            k for k in range(1, patches + 1) if guide + target_macs(target.spec, k).total <= full
-        ]
+        paying = [k for k, own_macs in macs.items() if guide + own_macs <= macs[patches]]
         return max(paying) / patches if paying else None
 
     measured = None

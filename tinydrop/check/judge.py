@@ -26,7 +26,7 @@ from tinydrop.bench import measure_target_speed
 from tinydrop.check.redraw import redraw_weights
 from tinydrop.check.report import ModelReport
 from tinydrop.errors import TinyDropError, UnsupportedModelError
-from tinydrop.macs import target_macs
+from tinydrop.macs import MacsSpread, target_macs_spread
 
 __all__ = ["check_model"]
 
@@ -88,6 +88,8 @@ def check_model(
     except TinyDropError as error:
         return ModelReport(**common, reason=str(error))  # type: ignore[arg-type]
     spec = target.spec
+    macs = _macs(spec if whole is module else describe_target(whole, name))
+    depends = spec.cost.depends_on_set
     return ModelReport(
         **common,  # type: ignore[arg-type]
         supported=True,
@@ -97,7 +99,8 @@ def check_model(
         pooling=spec.pooling,
         keep_all_difference=differences[0],
         drop_mask_difference=differences[1],
-        macs=_macs(spec if whole is module else describe_target(whole, name)),
+        macs={ratio: spread.mean for ratio, spread in macs.items()},
+        macs_range={r: (s.low, s.high) for r, s in macs.items()} if depends else None,
         time_ratio=_time_ratio(target) if timed else None,
     )
 
@@ -231,9 +234,9 @@ def _drop_mask_difference(target: Target) -> float:
     )
 
 
-def _macs(spec: TargetSpec) -> dict[str, int]:
+def _macs(spec: TargetSpec) -> dict[str, MacsSpread]:
     """Return the MACs at each stated share of the patches, K rounded up."""
     patches = spec.grid.num_patches
     return {
-        str(ratio): target_macs(spec, (patches * ratio + 99) // 100).total for ratio in MACS_RATIOS
+        str(ratio): target_macs_spread(spec, (patches * ratio + 99) // 100) for ratio in MACS_RATIOS
     }

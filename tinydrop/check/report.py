@@ -26,7 +26,10 @@ class ModelReport:
         keep_all_difference: largest difference of the logits on every patch, as a share of their
             largest value.
         drop_mask_difference: the same between running half of the patches and masking the rest.
-        macs: share kept in per cent ("25" ... "100") -> MACs of the target.
+        macs: share kept in per cent ("25" ... "100") -> MACs of the target; where they depend on
+            which patches are kept, the mean over random kept sets.
+        macs_range: the same shares -> the lowest and highest of those sets; None where the number
+            kept decides.
         time_ratio: the same shares -> measured time over the time on every patch; None if it was
             not measured.
         layer: where a guidance's map is read; None if it cannot be one.
@@ -47,6 +50,7 @@ class ModelReport:
     keep_all_difference: float | None = None
     drop_mask_difference: float | None = None
     macs: Mapping[str, int] | None = field(default=None)
+    macs_range: Mapping[str, tuple[int, int]] | None = field(default=None)
     time_ratio: Mapping[str, float] | None = field(default=None)
     layer: str | None = None
     guidance_reason: str | None = None
@@ -86,6 +90,12 @@ class ModelReport:
                 "  GMACs: "
                 + ", ".join(f"{ratio} % {macs / 1e9:.3f}" for ratio, macs in self.macs.items()),
             ]
+            if self.macs_range is not None:
+                ranges = self.macs_range.items()
+                sets = ", ".join(
+                    f"{key} % {a / 1e9:.3f} to {b / 1e9:.3f}" for key, (a, b) in ranges
+                )
+                lines.append(f"  GMACs over random kept sets: {sets}")
             if self.time_ratio is not None:
                 shares = ", ".join(f"{key} % {one:.2f}" for key, one in self.time_ratio.items())
                 lines.append(f"  time over the time on every patch: {shares}")

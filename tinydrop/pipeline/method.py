@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,78 +16,23 @@ import numpy.typing as npt
 import torch
 from PIL import Image
 
-from tinydrop.backbones import Features, Guidance, Target
+from tinydrop.backbones import Guidance, Target
 from tinydrop.budget import BUDGET_LEVELS, Budget, Setting, decide_budget
 from tinydrop.coherence import describe_coherence
 from tinydrop.errors import SettingError
 from tinydrop.images import Picture, View, open_picture
 from tinydrop.macs import guidance_macs, target_macs
 from tinydrop.pairs import Pair, load_pair, pair_from_models
+from tinydrop.pipeline.selectors import check_selector, geometric_order
+from tinydrop.pipeline.stages import Guide, Selected
 from tinydrop.results import Answer, CostBreakdown, DropResult, LatencyBreakdown, softmax
-from tinydrop.saliency import SALIENCY_METHODS, compute_saliency, resize_saliency
-from tinydrop.selection import GEOMETRIC_ORDERS, MAP_ORDERS, map_method, map_order, select_tokens
-from tinydrop.tokens import PatchGrid, Saliency, TokenSelection
+from tinydrop.saliency import compute_saliency, resize_saliency
+from tinydrop.selection import map_method, map_order, select_tokens
+from tinydrop.tokens import Saliency, TokenSelection
 
-__all__ = ["SELECTORS", "Guide", "Selected", "TinyDrop", "check_selector", "geometric_order"]
-
-SELECTORS: tuple[str, ...] = (*SALIENCY_METHODS, *MAP_ORDERS, *GEOMETRIC_ORDERS)
-"""Every name that ``selector=`` takes: saliency methods first, then other ways to read Grad-CAM's
-map, then the plain baselines."""
+__all__ = ["TinyDrop"]
 
 Photo = bytes | str | Path | Image.Image | Picture
-
-
-def check_selector(selector: str) -> None:
-    """Refuse a selector that is not in ``SELECTORS``, with a SettingError that lists them."""
-    if selector not in SELECTORS:
-        raise SettingError(f"Unknown selector {selector!r}; choose one of {', '.join(SELECTORS)}.")
-
-
-def geometric_order(
-    grid: PatchGrid, selector: str, picture: Picture, seed: int
-) -> npt.NDArray[np.int64]:
-    """Return the order of a selector that uses no map, (N,) int64.
-
-    The seeded ones mix the seed with the picture's pixels, so that pictures differ.
-    """
-    mixed = (int(picture.digest[:12], 16) + seed) % 2**63
-    return GEOMETRIC_ORDERS[selector](grid, mixed)
-
-
-@dataclass(frozen=True, eq=False)
-class Guide:
-    """What the guidance made of one picture; later stages read it and never change it.
-
-    Attributes:
-        picture: the upright RGB picture.
-        view: the region both models see.
-        features: the guidance's last feature map (and what its head needs beside it), batch of 1.
-        answer: the guidance's answer at temperature 1, with the time of its forward pass.
-    """
-
-    picture: Picture
-    view: View
-    features: Features
-    answer: Answer
-
-
-@dataclass(frozen=True, eq=False)
-class Selected:
-    """The kept set of one picture and why it is what it is.
-
-    Attributes:
-        selection: the kept patches.
-        order: (N,) int64, patches from first to last kept; None for a map that cannot be ranked.
-        saliency: the map on the target's grid; None for selectors that use none.
-        warnings: sentences a person should read.
-        latency_ms: time of the head-only gradient and the ranking, in milliseconds.
-    """
-
-    selection: TokenSelection
-    order: npt.NDArray[np.int64] | None
-    saliency: Saliency | None
-    warnings: tuple[str, ...]
-    latency_ms: float
 
 
 class TinyDrop:

@@ -1,0 +1,51 @@
+"""What passes between the pipeline's stages: frozen values that later stages only read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from tinydrop.backbones import Features
+from tinydrop.images import Picture, View
+from tinydrop.results import Answer
+from tinydrop.tokens import Saliency, TokenSelection
+
+__all__ = ["Guide", "Selected"]
+
+
+@dataclass(frozen=True, eq=False)
+class Guide:
+    """What the guidance made of one picture; later stages read it and never change it.
+
+    Attributes:
+        picture: the upright RGB picture.
+        view: the region both models see.
+        features: the guidance's last feature map (and what its head needs beside it), batch of 1.
+        answer: the guidance's answer at temperature 1, with the time of its forward pass.
+    """
+
+    picture: Picture
+    view: View
+    features: Features
+    answer: Answer
+
+
+@dataclass(frozen=True, eq=False)
+class Selected:
+    """The kept set of one picture and why it is what it is.
+
+    Attributes:
+        selection: the kept patches.
+        order: (N,) int64, patches from first to last kept; None for a map that cannot be ranked.
+        saliency: the map on the target's grid; None for selectors that use none.
+        warnings: sentences a person should read.
+        latency_ms: time of the head-only gradient and the ranking, in milliseconds.
+    """
+
+    selection: TokenSelection
+    order: npt.NDArray[np.int64] | None
+    saliency: Saliency | None
+    warnings: tuple[str, ...]
+    latency_ms: float

@@ -87,6 +87,8 @@ DENSE_TARGETS: dict[str, tuple[str, dict[str, object]]] = {
     "relpos-post-norm": ("vit_relpos_base_patch16_rpn_224", {}),
     "relpos-bias": ("vit_relpos_base_patch16_clsgap_224", {"rel_pos_type": "bias"}),
     "relpos-bias-shared": ("vit_srelpos_small_patch16_224", {"rel_pos_type": "bias"}),
+    "cait": ("cait_xxs24_224", {}),
+    "cait-average": ("cait_xxs24_224", {"global_pool": "avg", "img_size": (64, 32)}),
     "naflex": ("naflexvit_base_patch16_gap", _SIZE_64),
     "naflex-map": ("naflexvit_base_patch16_map", _SIZE_64),
     "naflex-factorised": ("naflexvit_base_patch16_parfac_gap", _SIZE_64),
@@ -101,7 +103,10 @@ DENSE_TARGETS: dict[str, tuple[str, dict[str, object]]] = {
 if timm.is_model("vit_base_patch16_sapiens2"):  # and what else timm 1.0.22 does not have
     DENSE_TARGETS |= {
         "grouped-keys": ("vit_base_patch16_sapiens2", {"num_kv_heads": 1, "img_size": (64, 48)}),
-        "rope-interleaved": ("vit_base_patch16_rope_reg1_gap_256", {"rope_type": "mrope"}),
+        "naflex-rope-interleaved": (
+            "naflexvit_base_patch16_gap",
+            {**_SIZE_64, "rope_type": "mrope", "rope_mrope_section": (2, 3, 3)},
+        ),
         "naflex-rope-centred": (
             "naflexvit_base_patch16_gap",
             {**_SIZE_64, "rope_type": "dinov3", "rope_rotate_half": True},

@@ -87,7 +87,7 @@ def masked_model(
     pool_all: bool = False,
 ) -> torch.Tensor:
     """The whole model with all but ``keep`` (B, K) hidden."""
-    batch, patches, prefix = len(pixels), grid[0] * grid[1], model.num_prefix_tokens
+    batch, patches, prefix = len(pixels), grid[0] * grid[1], prefix_of(model)
     belief = belief or Belief.right(batch, patches)
     x = embedded(model, grid, pixels, belief.table)
     seen = torch.zeros(x.shape[:2], dtype=torch.bool)
@@ -100,7 +100,14 @@ def masked_model(
         turn = rotation(model, index, grid, belief, prefix)
         x = run_block(block, x, bias, turn)
     pooled = torch.ones_like(seen) if pool_all else seen
+    if hasattr(model, "blocks_token_only"):
+        x, pooled = read_by_class_token(model, x, pooled)
     return classified(model, model.norm(x), pooled)
+
+
+def prefix_of(model: nn.Module) -> int:
+    """How many prefix tokens run through the blocks; CaiT's class token comes after them."""
+    return 0 if hasattr(model, "blocks_token_only") else model.num_prefix_tokens
 
 
 def embedded(
@@ -118,12 +125,14 @@ def embedded(
         x = embed.proj(pixels).flatten(2).transpose(1, 2)
     x = embed.norm(x)
     own = [getattr(holder, name, None) for name in ("cls_token", "reg_token")]
+    if not prefix_of(model):
+        own = []
     tokens = [token.expand(len(x), -1, -1) for token in own if token is not None]
     before, table = position_table(model, grid)
     if cells is not None:
         x = x + table[cells]
     x = torch.cat([*tokens, x], dim=1)
-    x[:, : model.num_prefix_tokens] += before
+    x[:, : prefix_of(model)] += before
     return getattr(model, "norm_pre", nn.Identity())(x)
 
 
@@ -206,7 +215,7 @@ def network_bias(
     if belief.query is None:
         return 0.0
     apart = torch.stack(offsets(grid, belief), dim=-1).float()  # (B, N, N, 2)
-    if maker.mode == "swin":
+    if maker.bias_gain is not None:  # as SwinV2 has it
         apart = apart / (torch.tensor(grid) - 1.0) * 8
         logs = apart.sign() * torch.log2(1 + apart.abs()) / 3
         bias = 16 * maker.mlp(logs.double()).sigmoid()
@@ -289,9 +298,36 @@ def attention(
     if turn is not None:
         halves = getattr(attn, "rotate_half", False)
         q, k = turn_by(q, turn[0], halves=halves), turn_by(k, turn[1], halves=halves)
-    scores = q @ k.transpose(-2, -1) / q.shape[-1] ** 0.5 + bias
-    mixed = (scores.softmax(-1) @ v).transpose(1, 2).flatten(2)
+    scores = q @ k.transpose(-2, -1) / q.shape[-1] ** 0.5
+    if hasattr(attn, "proj_l"):  # heads talk: hidden keys also lose their values
+        mix = torch.einsum("oh,bhqk->boqk", attn.proj_l.weight, scores)
+        weights = (mix + attn.proj_l.bias[:, None, None] + bias).softmax(-1)
+        mix = torch.einsum("oh,bhqk->boqk", attn.proj_w.weight, weights)
+        weights = (mix + attn.proj_w.bias[:, None, None]) * bias.isfinite()
+    else:
+        weights = (scores + bias).softmax(-1)
+    mixed = (weights @ v).transpose(1, 2).flatten(2)
     return attn.proj(getattr(attn, "norm", nothing)(mixed))
+
+
+def read_by_class_token(
+    model: nn.Module, x: torch.Tensor, seen: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """CaiT's last blocks: the class token attends to itself and to the patches that are seen."""
+    token = model.cls_token.expand(len(x), -1, -1)
+    seen = torch.cat((torch.ones_like(seen[:, :1]), seen), dim=1)
+    for block in model.blocks_token_only:
+        attn, u = block.attn, block.norm1(torch.cat((token, x), dim=1))
+        q, k, v = (
+            part.unflatten(-1, (attn.num_heads, -1)).transpose(1, 2)
+            for part in (attn.q(u[:, :1]), attn.k(u), attn.v(u))
+        )
+        scores = q @ k.transpose(-2, -1) / q.shape[-1] ** 0.5
+        weights = scores.masked_fill(~seen[:, None, None, :], float("-inf")).softmax(-1)
+        read = attn.proj((weights @ v).transpose(1, 2).flatten(2))
+        token = token + block.gamma_1 * read
+        token = token + block.gamma_2 * block.mlp(block.norm2(token))
+    return torch.cat((token, x), dim=1), seen
 
 
 def classified(model: nn.Module, x: torch.Tensor, pooled: torch.Tensor) -> torch.Tensor:
@@ -301,7 +337,7 @@ def classified(model: nn.Module, x: torch.Tensor, pooled: torch.Tensor) -> torch
     with_prefix = getattr(model, "pool_include_prefix", pool == "map")
     if not with_prefix:
         pooled = pooled.clone()
-        pooled[:, : model.num_prefix_tokens] = False
+        pooled[:, : getattr(model, "num_prefix_tokens", 1)] = False  # old CaiT does not say
     if pool == "token":
         row = x[:, 0]
     elif pool == "map":
@@ -315,4 +351,4 @@ def classified(model: nn.Module, x: torch.Tensor, pooled: torch.Tensor) -> torch
     else:
         weights = pooled[..., None].to(x)
         row = (x * weights).sum(1) / weights.sum(1)
-    return model.head(model.fc_norm(row))
+    return model.head(getattr(model, "fc_norm", nn.Identity())(row))

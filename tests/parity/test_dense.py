@@ -1,4 +1,4 @@
-"""BEiT, EVA, rotary, relative-position and NaFlex targets against the model with patches masked.
+"""Targets that attend over all tokens, against the model with the dropped patches masked.
 
 The oracle (tests/dense_oracle.py) is written out from the layers and shares nothing with the
 adapters. Every proof has negative twins, the mistakes that people make, which must miss widely.
@@ -24,7 +24,7 @@ def target_of(variant: str) -> Target:
     return wrap_target(make_target(variant), variant)
 
 
-POOLED = [v for v in DENSE_TARGETS if target_of(v).spec.pooling != "token"]
+POOLED = ["cait", *(v for v in DENSE_TARGETS if target_of(v).spec.pooling != "token")]
 BIASED = [v for v in DENSE_TARGETS if v.startswith(("beit", "relpos")) and v != "beit-absolute"]
 TURNED = [v for v in DENSE_TARGETS if "rotary" in target_of(v).spec.positions.name]
 TWO_SCHEMES = ["beitv2-everything", "eva02", "eva02-tall", "eva02-clip", "rope-absolute"]

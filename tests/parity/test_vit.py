@@ -214,7 +214,6 @@ def test_indices_that_do_not_fit_are_refused(keep: torch.Tensor) -> None:
     ("name", "arguments", "says"),
     [
         ("swinv2_cr_tiny_224", {}, "windows"),
-        ("cait_xxs24_224", {"depth": 1}, "class token"),
         ("vit_tiny_r_s16_p8_224", {"depth": 1}, "plain patch embedding"),
         ("vit_tiny_patch16_224", {"depth": 1, "dynamic_img_size": True}, "any input size"),
         ("vit_tiny_patch16_224", {"depth": 1, "num_classes": 0}, "no classifier"),

@@ -13,8 +13,15 @@ from tinydrop.backbones.build import (
     list_architectures,
     model_input,
 )
-from tinydrop.backbones.costs import DenseCost, PoolCost, TargetCost
-from tinydrop.backbones.cut import meta_copy
+from tinydrop.backbones.costs import (
+    DenseCost,
+    PoolCost,
+    TargetCost,
+    WindowedCost,
+    WindowGrid,
+    WindowStage,
+)
+from tinydrop.backbones.cut import map_layer, meta_copy
 from tinydrop.backbones.families import (
     FAMILIES,
     describe_target,
@@ -26,22 +33,29 @@ from tinydrop.backbones.families import (
 )
 from tinydrop.backbones.features import Features
 from tinydrop.backbones.guidance import Guidance, GuidanceSpec, load_guidance, wrap_guidance
+from tinydrop.backbones.heads import LinearHead
 from tinydrop.backbones.hub import DownloadProgress
+from tinydrop.backbones.own_map import OWN_MAP_METHOD, target_own_maps, why_no_own_map
 from tinydrop.backbones.target import POSITION_MODES, PositionScheme, Target, TargetSpec
 
 __all__ = [
     "FAMILIES",
+    "OWN_MAP_METHOD",
     "POSITION_MODES",
     "DenseCost",
     "DownloadProgress",
     "Features",
     "Guidance",
     "GuidanceSpec",
+    "LinearHead",
     "PoolCost",
     "PositionScheme",
     "Target",
     "TargetCost",
     "TargetSpec",
+    "WindowGrid",
+    "WindowStage",
+    "WindowedCost",
     "build_model",
     "describe_target",
     "download_megabytes",
@@ -50,9 +64,12 @@ __all__ = [
     "list_architectures",
     "load_guidance",
     "load_target",
+    "map_layer",
     "masked_logits",
     "meta_copy",
     "model_input",
+    "target_own_maps",
+    "why_no_own_map",
     "why_not_target",
     "wrap_guidance",
     "wrap_target",

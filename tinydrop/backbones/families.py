@@ -8,9 +8,15 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from tinydrop.backbones.beit import BEIT
 from tinydrop.backbones.build import build_model
+from tinydrop.backbones.cait import CAIT
+from tinydrop.backbones.eva import EVA
 from tinydrop.backbones.family import Family
+from tinydrop.backbones.heads import LinearHead, attach_head
+from tinydrop.backbones.hiera import HIERA
 from tinydrop.backbones.hub import DownloadProgress
+from tinydrop.backbones.naflex import NAFLEX
 from tinydrop.backbones.parity import (
     largest_difference,
     probe_pixels,
@@ -18,6 +24,9 @@ from tinydrop.backbones.parity import (
     tolerance,
 )
 from tinydrop.backbones.refusals import why_no_family
+from tinydrop.backbones.relpos import RELPOS
+from tinydrop.backbones.swin import SWIN
+from tinydrop.backbones.swin_v2 import SWIN_V2
 from tinydrop.backbones.target import Target, TargetSpec
 from tinydrop.backbones.vit import PLAIN
 from tinydrop.errors import UnsupportedModelError
@@ -33,7 +42,7 @@ __all__ = [
     "wrap_target",
 ]
 
-FAMILIES: tuple[Family, ...] = (PLAIN,)
+FAMILIES: tuple[Family, ...] = (PLAIN, BEIT, RELPOS, EVA, NAFLEX, CAIT, SWIN, SWIN_V2, HIERA)
 
 
 def family_of(module: nn.Module) -> Family | None:
@@ -95,15 +104,29 @@ def wrap_target(module: nn.Module, name: str, input_spec: InputSpec | None = Non
 
 
 def load_target(
-    name: str, *, pretrained: bool = True, progress: DownloadProgress | None = None
+    name: str,
+    *,
+    pretrained: bool = True,
+    progress: DownloadProgress | None = None,
+    head: LinearHead | None = None,
 ) -> Target:
     """Build a timm model by name and wrap it.
+
+    Args:
+        name: see ``build_model``.
+        pretrained: load its weights; otherwise they are random.
+        progress: told (bytes, bytes in all) while weights come from the Hub.
+        head: a linear classifier of the caller's own, in place of the model's or of none.
 
     Raises:
         UnsupportedModelError: for an unknown name or a model that does not fit.
         WeightsUnavailableError: if its weights cannot be had.
+        SettingError: if the head is made for another number of features.
     """
-    return wrap_target(build_model(name, pretrained=pretrained, progress=progress), name)
+    module = build_model(name, pretrained=pretrained, progress=progress)
+    if head is not None:
+        attach_head(module, head, name)
+    return wrap_target(module, name)
 
 
 def masked_logits(target: Target, pixels: torch.Tensor, keep: torch.Tensor) -> torch.Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import nn
@@ -13,6 +14,7 @@ from tinydrop.images import InputSpec
 __all__ = [
     "check_pixels",
     "largest_difference",
+    "num_classes_of",
     "placed_like",
     "probe_pixels",
     "require_ready",
@@ -70,6 +72,20 @@ def check_pixels(pixels: torch.Tensor, spec: InputSpec) -> None:
         )
 
 
+def num_classes_of(module: Any) -> int:
+    """Return the number of classes of a model's classifier, 0 without one.
+
+    The classifier itself is asked where it is one linear layer: a person may have set it without
+    telling the model.
+    """
+    ask = getattr(module, "get_classifier", None)
+    classifier = ask() if callable(ask) else None
+    if type(classifier) is nn.Linear:
+        return int(classifier.out_features)
+    told = getattr(module, "num_classes", None)
+    return told if isinstance(told, int) else 0
+
+
 def require_ready(module: nn.Module, name: str, role: str) -> None:
     """Refuse a module that is no classifier in eval mode with weights in place.
 
@@ -87,8 +103,7 @@ def require_ready(module: nn.Module, name: str, role: str) -> None:
         raise UnsupportedModelError(
             f"{name} has no weights in memory (it lies on the meta device); load it first."
         )
-    num_classes = getattr(module, "num_classes", None)
-    if not isinstance(num_classes, int) or num_classes < 1:
+    if num_classes_of(module) < 1:
         raise UnsupportedModelError(
             f"{name} has no classifier (it only makes features); give it a head, for example "
             f"num_classes=1000 with trained weights, or choose a model that has one."

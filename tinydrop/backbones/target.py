@@ -18,7 +18,15 @@ from tinydrop.errors import SettingError
 from tinydrop.images import InputSpec
 from tinydrop.tokens import PatchGrid
 
-__all__ = ["POSITION_MODES", "Kept", "PositionScheme", "Target", "TargetSpec", "gather_rows"]
+__all__ = [
+    "POSITION_MODES",
+    "Kept",
+    "PositionScheme",
+    "Target",
+    "TargetSpec",
+    "gather_rows",
+    "place_kept",
+]
 
 POSITION_MODES = ("right", "first", "shuffled", "none")
 """Where kept patches get their positions from; all but ``right`` are wrong on purpose.
@@ -154,16 +162,7 @@ class Target(ABC):
                 return None
             keep_indices = torch.arange(self.spec.grid.num_patches).expand(batch, -1)
         indices = keep_indices.to(next(self.module.parameters()).device)
-        if positions == "right":
-            return Kept(indices, indices)
-        if positions == "none":
-            return Kept(indices, None)
-        num_keep = indices.shape[1]
-        if positions == "first":
-            cells = torch.arange(num_keep, device=indices.device).expand(batch, -1)
-        else:
-            cells = indices[:, _shuffled(num_keep).to(indices.device)]
-        return Kept(indices, cells)
+        return Kept(indices, place_kept(indices, positions))
 
     def _check_indices(self, keep_indices: torch.Tensor, batch: int) -> None:
         patches = self.spec.grid.num_patches
@@ -181,6 +180,25 @@ class Target(ABC):
             )
         if bool((keep_indices.diff(dim=1) <= 0).any()):
             raise SettingError("Kept patches must be sorted and unique in every row.")
+
+
+def place_kept(indices: torch.Tensor, positions: str) -> torch.Tensor | None:
+    """Return the cells whose positions kept patches take, (B, K) int64; None for no position.
+
+    Where positions are right it is the very tensor that was given.
+
+    Args:
+        indices: (B, K) int64, the kept patches, each row sorted.
+        positions: a name in ``POSITION_MODES``.
+    """
+    if positions == "right":
+        return indices
+    if positions == "none":
+        return None
+    batch, num_keep = indices.shape
+    if positions == "first":
+        return torch.arange(num_keep, device=indices.device).expand(batch, -1)
+    return indices[:, _shuffled(num_keep).to(indices.device)]
 
 
 def gather_rows(x: torch.Tensor, indices: torch.Tensor) -> torch.Tensor:

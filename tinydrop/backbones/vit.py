@@ -15,10 +15,11 @@ from timm.models.vision_transformer import VisionTransformer
 from torch import nn
 
 from tinydrop.backbones.costs import DenseCost, PoolCost, linear_macs
+from tinydrop.backbones.dense import kept_tokens, masked_keys, moved, visible_rows
 from tinydrop.backbones.family import Family, grid_facts, spec_input_of
-from tinydrop.backbones.parity import placed_like
+from tinydrop.backbones.parity import num_classes_of, placed_like
 from tinydrop.backbones.structure import why_not_plain
-from tinydrop.backbones.target import Kept, PositionScheme, Target, TargetSpec, gather_rows
+from tinydrop.backbones.target import Kept, PositionScheme, Target, TargetSpec
 from tinydrop.images import InputSpec
 
 __all__ = ["PLAIN"]
@@ -33,24 +34,12 @@ class PlainTarget(Target):
 
     def _run(self, pixels: torch.Tensor, kept: Kept | None) -> torch.Tensor:
         model = self._model
-        x = model.patch_embed(placed_like(model, pixels))  # (B, N, C)
-        x = model._pos_embed(x) if kept is None else self._placed(x, kept)  # (B, P + K, C)
+        patches = model.patch_embed(placed_like(model, pixels))  # (B, N, C)
+        x = model._pos_embed(moved(patches, kept))
+        x = kept_tokens(x, patches, kept, self.spec.num_prefix_tokens)  # (B, P + K, C)
         x = model.norm(model.blocks(model.norm_pre(x)))
         logits: torch.Tensor = model.forward_head(x)
         return logits
-
-    def _placed(self, patches: torch.Tensor, kept: Kept) -> torch.Tensor:
-        """Return prefix and kept patches with their positions, (B, P + K, C), of (B, N, C)."""
-        model, prefix = self._model, self.spec.num_prefix_tokens
-        if kept.cells is None:
-            own = model._pos_embed(patches)[:, :prefix]
-            return torch.cat((own, gather_rows(patches, kept.indices)), dim=1)
-        if not kept.in_place:
-            # Put each kept patch where it is to be believed to be; the position follows.
-            rows = kept.cells[:, :, None].expand(-1, -1, patches.shape[-1])
-            patches = patches.scatter(1, rows, gather_rows(patches, kept.indices))
-        x = model._pos_embed(patches)
-        return torch.cat((x[:, :prefix], gather_rows(x[:, prefix:], kept.cells)), dim=1)
 
 
 def _describe(
@@ -70,7 +59,7 @@ def _describe(
         num_prefix_tokens=int(module.num_prefix_tokens),
         pooling=str(module.global_pool),
         pools_prefix=bool(module.pool_include_prefix),
-        num_classes=int(module.num_classes),
+        num_classes=num_classes_of(module),
         input=spec_input_of(module, name, input_spec),
         depth=len(blocks),
         embed_dim=int(module.embed_dim),
@@ -108,15 +97,11 @@ def latent_pool_cost(pool: nn.Module | None) -> PoolCost:
 def _masked_logits(target: Target, pixels: torch.Tensor, keep: torch.Tensor) -> torch.Tensor:
     """Run timm's own blocks on every token with the dropped patches masked as keys."""
     model: Any = target.module
-    prefix = target.spec.num_prefix_tokens
-    rows = torch.cat((torch.arange(prefix), prefix + keep))
     x = model.norm_pre(model._pos_embed(model.patch_embed(pixels)))
-    visible = torch.zeros(x.shape[1], dtype=torch.bool)
-    visible[rows] = True
-    mask = torch.zeros(x.shape[1], dtype=x.dtype).masked_fill(~visible, float("-inf"))
+    hidden = masked_keys(target, keep, x)
     for block in model.blocks:
-        x = block(x, attn_mask=mask.expand(1, 1, x.shape[1], -1))
-    logits: torch.Tensor = model.forward_head(model.norm(x)[:, rows])
+        x = block(x, attn_mask=hidden)
+    logits: torch.Tensor = model.forward_head(model.norm(x)[:, visible_rows(target, keep)])
     return logits
 
 

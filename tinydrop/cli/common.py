@@ -13,7 +13,15 @@ from tinydrop.selection import GEOMETRIC_ORDERS, MAP_ORDERS, SEEDED_ORDERS
 if TYPE_CHECKING:  # torch is loaded by the command that needs it, so that --help is quick
     from tinydrop.pairs import Pair
 
-__all__ = ["add_pair", "add_selector", "complain", "pair_of", "print_json"]
+__all__ = [
+    "add_pair",
+    "add_seed",
+    "add_selector",
+    "complain",
+    "pair_of",
+    "print_json",
+    "selector_names",
+]
 
 # Written out: the room that knows them loads torch, and --help is quick.
 _SALIENCY_METHODS = ("gradcam", "gradcam++", "hirescam", "layercam", "eigencam")
@@ -34,16 +42,28 @@ def add_pair(parser: argparse.ArgumentParser) -> None:
 
 def add_selector(parser: argparse.ArgumentParser) -> None:
     """Add the arguments that say who ranks the patches."""
-    names = ", ".join((*_SALIENCY_METHODS, *MAP_ORDERS, *GEOMETRIC_ORDERS))
     parser.add_argument(
-        "--selector", default="gradcam", metavar="S", help=f"who ranks the patches: {names}"
+        "--selector",
+        default="gradcam",
+        metavar="S",
+        help=f"who ranks the patches: {selector_names()}",
     )
+    add_seed(parser)
+
+
+def add_seed(parser: argparse.ArgumentParser) -> None:
+    """Add the seed of the selectors that have one."""
     parser.add_argument(
         "--seed",
         type=int,
         default=0,
         help=f"of the selectors {' and '.join(sorted(SEEDED_ORDERS))}",
     )
+
+
+def selector_names() -> str:
+    """Return every name that --selector takes, between commas."""
+    return ", ".join((*_SALIENCY_METHODS, *MAP_ORDERS, *GEOMETRIC_ORDERS))
 
 
 def pair_of(arguments: argparse.Namespace) -> Pair:

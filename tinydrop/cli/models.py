@@ -121,6 +121,8 @@ def _bench(arguments: argparse.Namespace) -> int:
     if arguments.random_weights:
         if arguments.guidance is None or arguments.target is None or arguments.pair is not None:
             raise SettingError("--random-weights needs --guidance and --target, and no --pair.")
+        if arguments.target_head is not None:
+            raise SettingError("--random-weights has no use for --target-head; leave one out.")
         guidance = load_guidance(arguments.guidance, pretrained=False)
         target = load_target(arguments.target, pretrained=False)
     else:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tinydrop.errors import SettingError
 from tinydrop.pairs.folder import load_pair_folder, save_pair
+from tinydrop.pairs.heads import read_head
 from tinydrop.pairs.pair import Pair, pair_from_models, pair_from_names
 from tinydrop.pairs.presets import PRESETS, PairPreset
 
@@ -23,6 +24,7 @@ __all__ = [
     "load_pair_folder",
     "pair_from_models",
     "pair_from_names",
+    "read_head",
     "save_pair",
 ]
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -22,6 +23,7 @@ from tinydrop.backbones import (
 )
 from tinydrop.budget import Setting
 from tinydrop.errors import SettingError
+from tinydrop.pairs.heads import read_head
 
 __all__ = ["Pair", "pair_from_models", "pair_from_names", "weights_digest"]
 
@@ -73,21 +75,37 @@ def pair_from_names(
     *,
     name: str | None = None,
     title: str | None = None,
+    head: str | Path | None = None,
     progress: Callable[[str, float], None] | None = None,
 ) -> Pair:
     """Return a pair of two timm models with their pretrained weights.
+
+    Args:
+        guidance: timm name of the small model.
+        target: timm name of the big model.
+        name: short name of the pair; made of the two by default.
+        title: what a person reads.
+        head: safetensors file with a linear classifier for the target, in place of its own or of
+            none; its classes are taken to be the guidance's, in the same order.
+        progress: called with (sentence, share done from 0 to 1) while weights are fetched.
 
     Raises:
         SettingError: if the two do not share their classes.
         WeightsUnavailableError: if weights are neither here nor to be had.
         UnsupportedModelError: if a model is unknown or does not fit its role.
     """
+    linear = None if head is None else read_head(head)  # before anything is fetched
     small = load_guidance(guidance, progress=_told(progress, "guidance", 0.0, 0.2))
-    big = load_target(target, progress=_told(progress, "target", 0.2, 0.95))
+    big = load_target(target, progress=_told(progress, "target", 0.2, 0.95), head=linear)
     if progress is not None:
         progress("Checking that the two models share their classes", 0.95)
+    own_head = "" if linear is None else f"+{linear.source}"
     return pair_from_models(
-        small, big, name=name or f"{guidance}+{target}", title=title or f"{guidance} with {target}"
+        small,
+        big,
+        None if linear is None else imagenet_class_names(small.module),
+        name=name or f"{guidance}+{target}{own_head}",
+        title=title or f"{guidance} with {target}",
     )
 
 

@@ -266,6 +266,23 @@ class View:
         left, top, right, bottom = self.region
         return grid.patch_at((x - left) / (right - left), (y - top) / (bottom - top))
 
+    def box_coverage(self, grid: PatchGrid, box: Rectangle) -> npt.NDArray[np.float64]:
+        """Return the share (0 to 1) of every patch that lies in a box, (rows, cols) float64.
+
+        All zeros where the crop shows nothing of the box.
+
+        Args:
+            grid: the patches of the view, of either model.
+            box: left, top, right, bottom in picture pixels; what reaches outside of the picture
+                does not count.
+        """
+        width, height = self.picture_size
+        left, top, right, bottom = self.region
+        wide, tall = right - left, bottom - top
+        x0, x1 = ((min(max(x, 0.0), width) - left) / wide for x in (box[0], box[2]))
+        y0, y1 = ((min(max(y, 0.0), height) - top) / tall for y in (box[1], box[3]))
+        return grid.coverage((x0, y0, x1, y1))
+
     def _check(self, picture: Picture) -> None:
         if picture.size != self.picture_size:
             raise SettingError(

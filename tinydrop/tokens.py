@@ -15,7 +15,14 @@ import numpy.typing as npt
 
 from tinydrop.errors import SettingError
 
-__all__ = ["PatchGrid", "Rectangle", "Saliency", "TokenSelection", "mask_outline"]
+__all__ = [
+    "PatchGrid",
+    "Rectangle",
+    "Saliency",
+    "TokenSelection",
+    "covered_patches",
+    "mask_outline",
+]
 
 Rectangle = tuple[float, float, float, float]
 """left, top, right, bottom."""
@@ -87,6 +94,21 @@ class PatchGrid:
         row = bisect_right(range(1, self.rows), y, key=lambda edge: edge / self.rows)
         col = bisect_right(range(1, self.cols), x, key=lambda edge: edge / self.cols)
         return row * self.cols + col
+
+    def coverage(self, rectangle: Rectangle) -> npt.NDArray[np.float64]:
+        """Return the share (0 to 1) of every patch that a rectangle covers, (rows, cols) float64.
+
+        Args:
+            rectangle: in fractions of the view; what lies outside the view covers nothing.
+        """
+        left, top, right, bottom = rectangle
+        shares = []
+        for count, low, high in ((self.rows, top, bottom), (self.cols, left, right)):
+            edges = np.arange(count + 1, dtype=np.float64)
+            inside = np.minimum(edges[1:], high * count) - np.maximum(edges[:-1], low * count)
+            shares.append(np.clip(inside, 0.0, 1.0))
+        covered: npt.NDArray[np.float64] = shares[0][:, None] * shares[1]
+        return covered
 
 
 @dataclass(frozen=True, eq=False)
@@ -238,6 +260,23 @@ class TokenSelection:
 
     def __hash__(self) -> int:
         return hash((self.grid, self.keep_indices.tobytes()))
+
+
+def covered_patches(coverage: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    """Return which patches belong to what covers them, bool of the same shape.
+
+    A patch belongs to it from one half on. Where no patch is covered so far, those that are covered
+    most belong to it, so that an object smaller than a patch has one; where nothing is covered,
+    none does.
+
+    Args:
+        coverage: shares as ``PatchGrid.coverage`` gives them, any shape.
+    """
+    most = float(coverage.max(initial=0.0))
+    if most <= 0.0:
+        return np.zeros(coverage.shape, dtype=np.bool_)
+    # A hair below, since an edge that is exactly a half may come out a few bits smaller.
+    return np.asarray(coverage >= min(0.5, most) * (1.0 - 1e-9))
 
 
 def mask_outline(mask: npt.NDArray[np.bool_]) -> tuple[tuple[tuple[int, int], ...], ...]:

@@ -1,15 +1,19 @@
-"""Where a target itself looks: gradient x activation on its patch tokens before the last block.
+"""Where a target itself looks: gradient x activation on its patch tokens near its end.
 
-The gradient of one logit runs back through the last block and the head to the patch tokens that
-enter it, and is multiplied with them; the sum over channels is a token's share in that logit to
-first order. It needs no class token. The attention of the class token was tried as well: on the
-bundled pair, keeping the patches that it ranks highest supports the target's own answer less than
-random patches do, where this map supports it more (``tinydrop quality`` measures that).
+The gradient of one logit on the last normalised patch tokens that reach it, times these tokens,
+summed over channels: to first order a token's share in that logit. Where the class token is
+pooled, these are what the last block's attention reads (the output of its first norm, as for the
+maps of such guidances). Where patches are pooled, they are the output of the final norm.
+
+Normalised, since the token before a norm has the same effect at any length: gradient x activation
+is zero there but for the norm's epsilon. The attention of the class token was tried as well: on the
+bundled pair, patches that it ranks highest support the target's own answer less than random ones.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -17,6 +21,7 @@ import torch
 
 from tinydrop.backbones.families import family_of
 from tinydrop.backbones.parity import check_pixels, placed_like
+from tinydrop.backbones.splits import PooledRowSplit
 from tinydrop.backbones.target import Target
 from tinydrop.errors import SettingError, UnsupportedModelError
 from tinydrop.tokens import Saliency
@@ -26,33 +31,56 @@ __all__ = ["OWN_MAP_METHOD", "target_own_maps", "why_no_own_map"]
 OWN_MAP_METHOD = "gradient x activation"
 
 
-def _plain(model: Any, pixels: torch.Tensor) -> tuple[torch.Tensor, Callable[..., torch.Tensor]]:
-    """Return all tokens before the last block of a plain transformer, and what follows it."""
-    x = model.norm_pre(model._pos_embed(model.patch_embed(pixels)))
-    for block in model.blocks[:-1]:
-        x = block(x)
+@dataclass(frozen=True, eq=False)
+class _Cut:
+    """A target's pass over pixels, cut at its patch tokens.
 
-    def rest(tokens: torch.Tensor) -> torch.Tensor:
-        logits: torch.Tensor = model.forward_head(model.norm(model.blocks[-1](tokens)))
+    Attributes:
+        layer: where it is cut.
+        tokens: (B, N, C), the patches' tokens there.
+        rest: from such tokens to the logits, (B, classes).
+    """
+
+    layer: str
+    tokens: torch.Tensor
+    rest: Callable[[torch.Tensor], torch.Tensor]
+
+
+def _plain(model: Any, pixels: torch.Tensor) -> _Cut:
+    """Cut a plain transformer."""
+    if model.global_pool == "token":
+        split = PooledRowSplit(model)
+        features = split.features(pixels)
+        rows, cols = features.map.shape[2:]
+
+        def head(tokens: torch.Tensor) -> torch.Tensor:
+            feature_map = tokens.transpose(1, 2).reshape(len(tokens), -1, rows, cols)
+            return split.head(feature_map, features.rest)
+
+        return _Cut(split.layer, features.map.flatten(2).transpose(1, 2), head)
+    prefix = int(model.num_prefix_tokens)
+    x = model.norm_pre(model._pos_embed(model.patch_embed(pixels)))
+    x = model.norm(model.blocks(x))
+
+    def pooled(tokens: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = model.forward_head(torch.cat((x[:, :prefix], tokens), dim=1))
         return logits
 
-    return x, rest
+    return _Cut("norm", x[:, prefix:], pooled)
 
 
-_SPLITS: Mapping[str, Callable[..., tuple[torch.Tensor, Callable[..., torch.Tensor]]]] = (
-    MappingProxyType({"plain": _plain})
-)
-"""Family -> (model, pixels) to the tokens (B, P + N, C) before its last block, and the rest."""
+_CUTS: Mapping[str, Callable[[Any, torch.Tensor], _Cut]] = MappingProxyType({"plain": _plain})
+"""Family -> how it is cut."""
 
 
 def why_no_own_map(target: Target) -> str | None:
     """Return why no map of the target's own can be made, as a sentence; None if one can."""
     family = family_of(target.module)
-    if family is not None and family.name in _SPLITS:
+    if family is not None and family.name in _CUTS:
         return None
     return (
         f"{target.spec.name} is a {target.spec.family}, of which no map of its own can be made; "
-        f"targets of the family {' or '.join(_SPLITS)} have one."
+        f"targets of the family {' or '.join(_CUTS)} have one."
     )
 
 
@@ -89,16 +117,15 @@ def target_own_maps(
     with torch.inference_mode(mode=False):
         with torch.no_grad():
             placed = placed_like(target.module, pixels)
-            tokens, rest = _SPLITS[family.name](
+            cut = _CUTS[family.name](
                 target.module, placed.clone() if placed.is_inference() else placed
             )
         with torch.enable_grad():
-            leaf = tokens.detach().requires_grad_()
+            leaf = cut.tokens.detach().clone().requires_grad_()
             index = torch.tensor(classes, device=leaf.device)[:, None]
-            chosen = rest(leaf).gather(1, index).sum()
+            chosen = cut.rest(leaf).gather(1, index).sum()
             # grad() of this one leaf: unlike backward() it leaves the parameters' .grad alone.
             gradient: torch.Tensor = torch.autograd.grad(chosen, leaf)[0]
-    shares = (gradient.double() * tokens.double())[:, spec.num_prefix_tokens :].sum(dim=2)
+    shares = (gradient.double() * cut.tokens.double()).sum(dim=2)
     maps = shares.reshape(-1, spec.grid.rows, spec.grid.cols).numpy(force=True)
-    layer = f"the input of blocks.{spec.depth - 1}"
-    return tuple(Saliency(one, OWN_MAP_METHOD, layer) for one in maps)
+    return tuple(Saliency(one, OWN_MAP_METHOD, cut.layer) for one in maps)

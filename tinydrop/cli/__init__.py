@@ -13,9 +13,12 @@ from typing import NoReturn
 
 from tinydrop.cli.coherence import add_coherence
 from tinydrop.cli.common import complain
+from tinydrop.cli.compare import add_compare
 from tinydrop.cli.models import add_bench, add_check
+from tinydrop.cli.quality import add_quality
 from tinydrop.cli.run import add_run
 from tinydrop.cli.tables import add_sweep, add_trace
+from tinydrop.cli.train import add_train
 from tinydrop.errors import TinyDropError
 
 __all__ = ["main"]
@@ -50,6 +53,16 @@ def _parser() -> argparse.ArgumentParser:
         description="See which patches a big vision transformer needs, and what that saves.",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
-    for add in (add_run, add_check, add_trace, add_sweep, add_bench, add_coherence):
+    for add in (
+        add_run,
+        add_check,
+        add_trace,
+        add_sweep,
+        add_bench,
+        add_coherence,
+        add_quality,
+        add_compare,
+        add_train,
+    ):
         add(commands)
     return parser

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from tinydrop.budget import BUDGET_RULES, Setting
-from tinydrop.cli.common import add_pair, add_selector, complain, pair_of, print_json
+from tinydrop.cli.common import add_pair, add_selector, complain, print_json
+from tinydrop.cli.labelled import add_data, open_labelled, progress_bar
 from tinydrop.errors import SettingError
 
 __all__ = ["add_sweep", "add_trace"]
@@ -19,13 +17,10 @@ __all__ = ["add_sweep", "add_trace"]
 def add_trace(commands: argparse._SubParsersAction[Any]) -> None:
     """Add the command and its arguments."""
     trace = commands.add_parser("trace", help="outcomes of labelled pictures at every budget level")
-    trace.add_argument(
-        "data", metavar="DATA", help="folder of class folders, zip, Parquet, or owner/name"
-    )
+    add_data(trace)
     trace.add_argument("--out", type=Path, required=True, metavar="FILE.parquet")
     add_pair(trace)
     add_selector(trace)
-    trace.add_argument("--limit", type=int, help="only the first so many pictures")
     trace.add_argument("--resume", action="store_true", help="go on with an interrupted trace")
     trace.set_defaults(command=_trace)
 
@@ -52,26 +47,12 @@ def add_sweep(commands: argparse._SubParsersAction[Any]) -> None:
 
 
 def _trace(arguments: argparse.Namespace) -> int:
-    import torch
-
-    from tinydrop.data import open_dataset
     from tinydrop.pipeline import TinyDrop, check_selector
-    from tinydrop.tracing import make_trace, match_pair
+    from tinydrop.tracing import make_trace
 
     check_selector(arguments.selector)
-    dataset = open_dataset(arguments.data, hub=True)
-    pair = pair_of(arguments)
-    if torch.cuda.is_available():
-        for module in (pair.guidance.module, pair.target.module):
-            module.to("cuda")
-    for note in (*dataset.notes, match_pair(dataset, pair).report):
-        complain(note)
-    with tqdm(unit="picture", file=sys.stderr) as bar:
-
-        def progress(done: int, total: int, _seconds_left: float | None) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
+    dataset, pair = open_labelled(arguments)
+    with progress_bar() as progress:
         trace = make_trace(
             TinyDrop(pair),
             dataset,

@@ -12,9 +12,9 @@ from tinydrop.data.archives import ArchiveLimits, open_archive
 from tinydrop.data.folders import open_folder
 from tinydrop.data.hub import is_hub_name, open_hub
 from tinydrop.data.labels import LabelMatch, match_labels
-from tinydrop.data.parquet import open_parquet
+from tinydrop.data.parquet import open_parquet, split_of
 from tinydrop.data.tables import join_tables, read_metadata, read_table, write_table
-from tinydrop.data.values import ClassLabel, Dataset, LabelledPicture
+from tinydrop.data.values import ClassLabel, Dataset, LabelledPicture, choose_split
 from tinydrop.errors import SettingError
 
 __all__ = [
@@ -23,11 +23,14 @@ __all__ = [
     "Dataset",
     "LabelMatch",
     "LabelledPicture",
+    "choose_split",
     "join_tables",
     "match_labels",
     "open_dataset",
+    "open_parquet",
     "read_metadata",
     "read_table",
+    "split_of",
     "write_table",
 ]
 

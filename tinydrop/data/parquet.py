@@ -15,13 +15,15 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tinydrop.data.values import ClassLabel, Dataset, LabelledPicture, choose_split
+from tinydrop.data.values import Box, ClassLabel, Dataset, LabelledPicture, choose_split
 from tinydrop.errors import SettingError
 
 __all__ = ["open_parquet", "split_of"]
 
 _BATCH = 32
 """Rows decoded at a time: pictures of some megabytes stay affordable."""
+_FAR = 1e9
+"""No picture is so wide, in pixels."""
 _PICTURE_COLUMNS = ("image", "img", "picture", "jpg", "png")
 _LABEL_COLUMNS = ("label", "labels", "fine_label", "class", "cls", "target")
 
@@ -273,10 +275,16 @@ def _cell(value: Any) -> tuple[bytes, str]:  # noqa: ANN401  whatever stands in 
     return b"", ""
 
 
-def _box(value: Any) -> tuple[float, float, float, float] | None:  # noqa: ANN401
-    if isinstance(value, list) and len(value) == 4 and all(v is not None for v in value):
-        return float(value[0]), float(value[1]), float(value[2]), float(value[3])
-    return None
+def _box(value: Any) -> Box | None:  # noqa: ANN401
+    """Return a box; None where there is none, or no four finite numbers that enclose an area."""
+    if not isinstance(value, list) or len(value) != 4:
+        return None
+    try:
+        x0, y0, x1, y1 = (float(number) for number in value)
+    except (TypeError, ValueError):
+        return None
+    # False for NaN as well.
+    return (x0, y0, x1, y1) if -_FAR < x0 < x1 < _FAR and -_FAR < y0 < y1 < _FAR else None
 
 
 def _is_binary(kind: pa.DataType) -> bool:

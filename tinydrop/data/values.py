@@ -16,6 +16,7 @@ from tinydrop.errors import SettingError
 __all__ = [
     "PICTURE_SUFFIXES",
     "TEST_SPLITS",
+    "Box",
     "ClassLabel",
     "Dataset",
     "LabelledPicture",
@@ -29,7 +30,7 @@ TEST_SPLITS = ("validation", "valid", "val", "test", "dev", "eval")
 """Names of splits to measure on, the preferred one first; anything else is training data."""
 
 Box = tuple[float, float, float, float]
-"""x0, y0, x1, y1 of the object in picture pixels."""
+"""x0, y0, x1, y1 of the object: edges in pixels of the upright picture, x0 < x1 and y0 < y1."""
 
 _WNID = re.compile(r"(n\d{8})(?:[_\s-]+(.+))?", re.IGNORECASE)
 
@@ -72,7 +73,7 @@ class LabelledPicture:
         id: unique within the data set, the same at every reading.
         label: position in the data set's ``labels``.
         content: the bytes of the file; empty where they could not be had.
-        box: the object's box, where the data set has one.
+        box: the object's box, where the data set has a usable one.
     """
 
     id: str

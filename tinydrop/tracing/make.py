@@ -6,39 +6,33 @@ import hashlib
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from importlib.metadata import PackageNotFoundError, version
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
-import tinydrop
-from tinydrop.backbones.synsets import imagenet_synonyms, imagenet_wnids
 from tinydrop.budget import BUDGET_LEVELS
 from tinydrop.coherence import COHERENCE_METRICS
-from tinydrop.data import Dataset, LabelMatch, join_tables, match_labels
+from tinydrop.data import Dataset, join_tables
 from tinydrop.errors import SettingError, TinyDropError
-from tinydrop.pairs import Pair
 from tinydrop.pipeline import TinyDrop, check_selector
 from tinydrop.provenance import TraceProvenance, stated_temperatures
 from tinydrop.selection import SEEDED_ORDERS, map_method
 from tinydrop.trace import Trace
 from tinydrop.tracing.files import is_trace_of, read_trace, trace_metadata
+from tinydrop.tracing.offered import library_versions, offered_pictures
 from tinydrop.tracing.outcomes import trace_chunk
 from tinydrop.tracing.parts import Parts
 
-__all__ = ["CHUNK", "Progress", "TraceStoppedError", "make_trace", "match_pair"]
+__all__ = ["CHUNK", "Progress", "TraceStoppedError", "make_trace"]
 
 CHUNK = 64
 """Pictures per part; bounds are multiples of it among the pictures whose class the pair knows."""
 
 Progress = Callable[[int, int, float | None], None]
 """Told pictures done, pictures in all, and seconds left (None while unknown)."""
-
-_LIBRARIES = ("torch", "timm", "numpy", "pillow")
 
 
 class TraceStoppedError(TinyDropError):
@@ -74,22 +68,6 @@ class _Plan:
             "labels": labels,
             "coherence": list(COHERENCE_METRICS),
         }
-
-
-def match_pair(dataset: Dataset, pair: Pair) -> LabelMatch:
-    """Return which classes of a data set the pair knows, through the pair's own groups.
-
-    Raises:
-        SettingError: if nothing matches, or pictures of one of the pair's classes alone do.
-    """
-    by_id = any(label.wnid and not label.name for label in dataset.labels)
-    return match_labels(
-        dataset,
-        pair.classes,
-        pair.info.get("members"),
-        wnids=imagenet_wnids(pair.classes),
-        synonyms=imagenet_synonyms() if by_id else None,
-    )
 
 
 def make_trace(
@@ -171,14 +149,7 @@ def _plan(
     check_selector(selector)
     if seed < 0:
         raise SettingError(f"A seed is a whole number from 0 on, got {seed!r}; use for example 0.")
-    if limit is not None and limit < 1:
-        raise SettingError(f"A limit is a whole number from 1 on, got {limit!r}.")
-    match = match_pair(dataset, pair)
-    truth = match.class_index[dataset.label]
-    positions = np.flatnonzero(truth >= 0)[:limit]
-    skipped = dict(dataset.skipped)
-    if match.left_out:
-        skipped["class unknown to the pair"] = match.left_out
+    offered = offered_pictures(dataset, pair, limit)
     looks = map_method(selector) is not None
     grid, guidance = pair.target.spec.grid, pair.guidance.spec
     own = pair.setting
@@ -188,34 +159,19 @@ def _plan(
         selector=selector,
         seed=seed if selector in SEEDED_ORDERS else 0,
         data=dataset.title,
-        data_fingerprint=dataset.fingerprint(positions, stopper),
+        data_fingerprint=dataset.fingerprint(offered.positions, stopper),
         grid=(grid.rows, grid.cols),
         classes=pair.classes,
         temperatures=stated_temperatures([own.temperature]),
         setting={name: getattr(own, name) for name in own.__dataclass_fields__},
         map_grid=(guidance.map_grid.rows, guidance.map_grid.cols) if looks else None,
         map_layer=guidance.layer if looks else None,
-        pictures=int(positions.size),
-        skipped=skipped,
-        versions=_versions(pair),
+        pictures=int(offered.positions.size),
+        skipped=offered.skipped,
+        versions=library_versions(pair),
         budget_levels=BUDGET_LEVELS,
     )
-    return _Plan(positions, truth[positions], provenance)
-
-
-def _versions(pair: Pair) -> dict[str, str]:
-    """Return what the last bits of the figures depend on: libraries and device."""
-    found = {"tinydrop": tinydrop.__version__} | {name: _version(name) for name in _LIBRARIES}
-    device = next(pair.target.module.parameters()).device
-    named = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
-    return found | {"device": named}
-
-
-def _version(library: str) -> str:
-    try:
-        return version(library)
-    except PackageNotFoundError:
-        return "unknown"
+    return _Plan(offered.positions, offered.truth, provenance)
 
 
 def _trace_missing(

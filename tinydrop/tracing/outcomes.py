@@ -5,18 +5,20 @@ Every figure is computed as the pipeline computes it for one picture; only the b
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
+from tinydrop.backbones import Target
 from tinydrop.budget import BUDGET_LEVELS, num_keep
 from tinydrop.coherence import COHERENCE_METRICS
 from tinydrop.data import LabelledPicture
 from tinydrop.errors import PictureError
-from tinydrop.images import View, open_picture
+from tinydrop.images import Picture, View, open_picture
 from tinydrop.macs import target_macs
 from tinydrop.pipeline import TinyDrop, geometric_order
 from tinydrop.results import softmax
@@ -24,11 +26,71 @@ from tinydrop.saliency import compute_saliency, resize_saliency
 from tinydrop.selection import map_method, map_order
 from tinydrop.trace import label_rank
 
-__all__ = ["COHERENCE_PREFIX", "Columns", "trace_chunk"]
+__all__ = [
+    "COHERENCE_PREFIX",
+    "Columns",
+    "OpenedChunk",
+    "logits_at_levels",
+    "open_chunk",
+    "trace_chunk",
+]
 
 Columns = dict[str, npt.NDArray[Any]]
 """Column of the table -> (B,) or (B, k) array in the type that is stored."""
 COHERENCE_PREFIX = "coherence."
+
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, eq=False)
+class OpenedChunk(Generic[T]):
+    """The pictures of a chunk that can be read, as both models want them.
+
+    Attributes:
+        kept: which of the chunk's pictures they are, rising.
+        small: (B, 3, H, W) float32, the guidance's input.
+        large: (B, 3, H, W) float32, the target's input.
+        each: what was asked of each of them; the decoded pictures themselves are not held.
+    """
+
+    kept: list[int]
+    small: torch.Tensor
+    large: torch.Tensor
+    each: list[T]
+
+
+def open_chunk(
+    drop: TinyDrop,
+    pictures: Sequence[LabelledPicture],
+    ask: Callable[[Picture, View, LabelledPicture], T],
+) -> OpenedChunk[T] | None:
+    """Return those pictures that can be read; None where there is none.
+
+    Args:
+        drop: the pair.
+        pictures: as stored.
+        ask: told every picture, its view and how it is stored; the answer is kept.
+    """
+    guidance, target = drop.pair.guidance.spec.input, drop.pair.target.spec.input
+    small: list[npt.NDArray[np.float32]] = []
+    large: list[npt.NDArray[np.float32]] = []
+    each: list[T] = []
+    kept: list[int] = []
+    for number, stored in enumerate(pictures):
+        try:
+            picture = open_picture(stored.content, stored.id)
+        except PictureError:
+            continue
+        view = View(picture.image.size, target)
+        small.append(view.pixels(picture, guidance))
+        large.append(view.pixels(picture, target))
+        each.append(ask(picture, view, stored))
+        kept.append(number)
+    if not kept:
+        return None
+    own, big = (torch.from_numpy(np.stack(pixels)) for pixels in (small, large))
+    return OpenedChunk(kept, own, big, each)
 
 
 def trace_chunk(
@@ -55,25 +117,18 @@ def trace_chunk(
     guidance, target = drop.pair.guidance, drop.pair.target
     grid = target.spec.grid
     method = map_method(selector)
-    small: list[npt.NDArray[np.float32]] = []
-    large: list[npt.NDArray[np.float32]] = []
-    orders: list[npt.NDArray[np.int64] | None] = []
-    kept: list[int] = []
-    for number, stored in enumerate(pictures):
-        try:
-            picture = open_picture(stored.content, stored.id)
-        except PictureError:
-            continue
-        view = View(picture.image.size, target.spec.input)
-        small.append(view.pixels(picture, guidance.spec.input))
-        large.append(view.pixels(picture, target.spec.input))
-        if method is None:
-            orders.append(geometric_order(grid, selector, picture, seed))
-        kept.append(number)
-    if not kept:
+    opened = open_chunk(
+        drop,
+        pictures,
+        lambda picture, _view, _stored: (
+            geometric_order(grid, selector, picture, seed) if method is None else None
+        ),
+    )
+    if opened is None:
         return {}
+    kept, orders = opened.kept, list(opened.each)
     truth = labels[kept]
-    features = guidance.features(torch.from_numpy(np.stack(small)))
+    features = guidance.features(opened.small)
     logits = features.logits.float().cpu().numpy()
     winner = logits.argmax(axis=1)
     confidence = [softmax(logits, t).max(axis=1).astype(np.float32) for t in temperatures]
@@ -88,7 +143,7 @@ def trace_chunk(
     }
     if method is not None:
         maps = compute_saliency(guidance, features, winner.tolist(), method)
-        orders += [map_order(selector, resize_saliency(raw, grid)) for raw in maps]
+        orders = [map_order(selector, resize_saliency(raw, grid)) for raw in maps]
         flat = np.stack([raw.values.reshape(-1) for raw in maps])
         columns["saliency_map"] = np.clip(flat, -65504, 65504).astype(np.float16)
     unranked = np.array([order is None for order in orders])
@@ -96,9 +151,7 @@ def trace_chunk(
     order = np.stack([everything if order is None else order for order in orders])
     columns["unranked"] = unranked
     columns["order"] = order.astype(_smallest(grid.num_patches))
-    columns |= _target_columns(
-        drop, torch.from_numpy(np.stack(large)), order, unranked, truth, class_type
-    )
+    columns |= _target_columns(drop, opened.large, order, unranked, truth, class_type)
     return columns
 
 
@@ -123,13 +176,8 @@ def _target_columns(
     masks = np.ones((*shape, grid.num_patches), dtype=np.bool_)
     full = target.logits(pixels).float().cpu().numpy()
     ranked = np.flatnonzero(~unranked)
-    some = pixels if ranked.size == count else pixels[torch.from_numpy(ranked)]
-    for level in range(1, BUDGET_LEVELS + 1):
-        logits = full
-        if level < BUDGET_LEVELS and ranked.size:
-            keep = np.sort(order[ranked, : num_keep(level, grid.num_patches)], axis=1)
-            logits = full.copy()
-            logits[ranked] = target.logits(some, torch.from_numpy(keep)).float().cpu().numpy()
+    for level, keep, logits in logits_at_levels(target, pixels, order, unranked, full):
+        if level < BUDGET_LEVELS:
             inside = np.zeros((ranked.size, grid.num_patches), dtype=np.bool_)
             np.put_along_axis(inside, keep, values=True, axis=1)
             masks[ranked, level - 1] = inside
@@ -154,6 +202,42 @@ def _target_columns(
         **costs,
         **coherence,
     }
+
+
+def logits_at_levels(
+    target: Target,
+    pixels: torch.Tensor,
+    order: npt.NDArray[np.int64],
+    unranked: npt.NDArray[np.bool_],
+    full: npt.NDArray[np.float32],
+    positions: str = "right",
+) -> Iterator[tuple[int, npt.NDArray[np.int64], npt.NDArray[np.float32]]]:
+    """Yield every level, the patches kept there and the target's logits, a batch per level.
+
+    The top level is not run again: it is ``full``.
+
+    Args:
+        target: the big model.
+        pixels: (B, 3, H, W), its own input.
+        order: (B, N), patches from first to last kept.
+        unranked: (B,) bool, True where every level keeps everything.
+        full: (B, classes), the target's logits on every patch with these positions.
+        positions: a name in ``POSITION_MODES``.
+
+    Yields:
+        level; (R, K) int64, sorted, of the R ranked pictures alone; (B, classes) float32.
+    """
+    patches = target.spec.grid.num_patches
+    ranked = np.flatnonzero(~unranked)
+    some = pixels if ranked.size == len(order) else pixels[torch.from_numpy(ranked)]
+    for level in range(1, BUDGET_LEVELS + 1):
+        keep = np.sort(order[ranked, : num_keep(level, patches)], axis=1)
+        logits = full
+        if level < BUDGET_LEVELS and ranked.size:
+            logits = full.copy()
+            found = target.logits(some, torch.from_numpy(keep), positions)
+            logits[ranked] = found.float().cpu().numpy()
+        yield level, keep, logits
 
 
 def _smallest(count: int) -> npt.DTypeLike:

@@ -1,0 +1,60 @@
+"""What the commands on labelled pictures share: naming them, opening them, showing progress."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from tqdm import tqdm
+
+from tinydrop.cli.common import complain, pair_of
+
+if TYPE_CHECKING:  # torch is loaded by the command that needs it, so that --help is quick
+    from tinydrop.data import Dataset
+    from tinydrop.pairs import Pair
+    from tinydrop.tracing import Progress
+
+__all__ = ["add_data", "open_labelled", "progress_bar"]
+
+
+def add_data(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that name labelled pictures."""
+    parser.add_argument(
+        "data", metavar="DATA", help="folder of class folders, zip, Parquet, or owner/name"
+    )
+    parser.add_argument("--limit", type=int, help="only the first so many pictures")
+
+
+def open_labelled(arguments: argparse.Namespace) -> tuple[Dataset, Pair]:
+    """Return the pictures and the pair that the arguments name, the pair on the GPU if any.
+
+    What was chosen and which classes match is said on stderr.
+    """
+    import torch
+
+    from tinydrop.data import open_dataset
+    from tinydrop.tracing import match_pair
+
+    dataset = open_dataset(arguments.data, hub=True)
+    pair = pair_of(arguments)
+    if torch.cuda.is_available():
+        for module in (pair.guidance.module, pair.target.module):
+            module.to("cuda")
+    for note in (*dataset.notes, match_pair(dataset, pair).report):
+        complain(note)
+    return dataset, pair
+
+
+@contextmanager
+def progress_bar() -> Iterator[Progress]:
+    """Show a bar of pictures on stderr; what is given is called with how many are done."""
+    with tqdm(unit="picture", file=sys.stderr) as bar:
+
+        def progress(done: int, total: int, _seconds_left: float | None) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        yield progress

@@ -1,0 +1,101 @@
+"""Does a map show the object, does it matter to the target, and what do other choices cost?"""
+
+from __future__ import annotations
+
+from tinydrop.quality.chunks import OWN, redrawn_guidance
+from tinydrop.quality.curves import (
+    PictureCurves,
+    area_under,
+    kept_counts,
+    outcomes_at_levels,
+    picture_curves,
+    reversed_order,
+)
+from tinydrop.quality.deciles import BINS, CoherenceTable, accuracy_by_coherence
+from tinydrop.quality.drift import DriftTable
+from tinydrop.quality.files import (
+    TABLES,
+    read_coherence,
+    read_drift,
+    read_interventions,
+    read_report,
+    table_path,
+    write_tables,
+)
+from tinydrop.quality.film import Film, Flip, Frame, film_frames, film_length
+from tinydrop.quality.interventions import INTERVENTION_KINDS, Intervention, InterventionTable
+from tinydrop.quality.localisation import (
+    centre_cells,
+    centre_prior,
+    energy_in_box,
+    expected_energy,
+    expected_hit,
+    pointing_game,
+)
+from tinydrop.quality.measure import (
+    BASELINES,
+    REDRAWS,
+    Quality,
+    QualityStoppedError,
+    measure_quality,
+)
+from tinydrop.quality.statistics import (
+    Estimate,
+    average_ranks,
+    mean_estimate,
+    paired_gain,
+    spearman,
+    wilson,
+)
+from tinydrop.quality.values import MEASURES, MethodQuality, QualityProvenance, QualityReport
+
+__all__ = [
+    "BASELINES",
+    "BINS",
+    "INTERVENTION_KINDS",
+    "MEASURES",
+    "OWN",
+    "REDRAWS",
+    "TABLES",
+    "CoherenceTable",
+    "DriftTable",
+    "Estimate",
+    "Film",
+    "Flip",
+    "Frame",
+    "Intervention",
+    "InterventionTable",
+    "MethodQuality",
+    "PictureCurves",
+    "Quality",
+    "QualityProvenance",
+    "QualityReport",
+    "QualityStoppedError",
+    "accuracy_by_coherence",
+    "area_under",
+    "average_ranks",
+    "centre_cells",
+    "centre_prior",
+    "energy_in_box",
+    "expected_energy",
+    "expected_hit",
+    "film_frames",
+    "film_length",
+    "kept_counts",
+    "mean_estimate",
+    "measure_quality",
+    "outcomes_at_levels",
+    "paired_gain",
+    "picture_curves",
+    "pointing_game",
+    "read_coherence",
+    "read_drift",
+    "read_interventions",
+    "read_report",
+    "redrawn_guidance",
+    "reversed_order",
+    "spearman",
+    "table_path",
+    "wilson",
+    "write_tables",
+]

@@ -1,0 +1,169 @@
+"""Deletion and insertion by dropping tokens: how the target's belief follows the order of patches.
+
+No grey pixels: what is deleted is never seen. Insertion keeps the first K patches of an order, so
+that a good order rises early; deletion drops the first N - K of them, which is the same as keeping
+the first K of the reversed order, so that a good one falls early. The x axis of both is the share
+of the patches that is kept, K / N at the 16 budget levels: from the first level's share (1/16) to
+1, since a target without any patch has no answer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from tinydrop.backbones import Target
+from tinydrop.budget import BUDGET_LEVELS, num_keep
+from tinydrop.errors import SettingError
+from tinydrop.pipeline import Guide, TinyDrop
+from tinydrop.results import softmax
+from tinydrop.selection import Order, select_tokens
+from tinydrop.tracing import logits_at_levels
+
+__all__ = [
+    "LevelOutcomes",
+    "PictureCurves",
+    "area_under",
+    "kept_counts",
+    "outcomes_at_levels",
+    "picture_curves",
+    "reversed_order",
+]
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class LevelOutcomes:
+    """What the target says of B pictures at the L = 16 levels of one order.
+
+    Attributes:
+        winner: (B, L) int64, its class.
+        probability: (B, L) float64, what it gives to each picture's stated class.
+    """
+
+    winner: Ints
+    probability: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class PictureCurves:
+    """Insertion and deletion of one picture by one order.
+
+    Attributes:
+        class_index: the full target's decision, whose probability the curves show.
+        kept: (16,) int64, K at every level.
+        insertion: (16,) float64, while the first K patches are kept.
+        deletion: (16,) float64, while the last K are kept, the first N - K dropped.
+    """
+
+    class_index: int
+    kept: Ints
+    insertion: Floats
+    deletion: Floats
+
+    @property
+    def insertion_area(self) -> float:
+        """Mean height of the insertion curve over the share kept; higher is better."""
+        return float(area_under(self.insertion, int(self.kept[-1])))
+
+    @property
+    def deletion_area(self) -> float:
+        """Mean height of the deletion curve over the share kept; lower is better."""
+        return float(area_under(self.deletion, int(self.kept[-1])))
+
+
+def kept_counts(num_patches: int) -> Ints:
+    """Return K at every level, (16,) int64."""
+    return np.array([num_keep(level, num_patches) for level in range(1, BUDGET_LEVELS + 1)])
+
+
+def area_under(curve: npt.ArrayLike, num_patches: int) -> Floats:
+    """Return the area under each curve by the trapezoid rule, as its mean height.
+
+    The area over the share kept is divided by the length of that axis, so that a constant curve
+    has its own height, whatever the grid.
+
+    Args:
+        curve: (..., 16), one value per level.
+        num_patches: N; with a single patch all levels are one and so is the curve.
+
+    Raises:
+        SettingError: if there is not one value per level.
+    """
+    values = np.asarray(curve, np.float64)
+    if values.ndim < 1 or values.shape[-1] != BUDGET_LEVELS:
+        raise SettingError(f"A curve has one value per level, got shape {values.shape}.")
+    shares = kept_counts(num_patches) / num_patches
+    length = shares[-1] - shares[0]
+    if length == 0.0:
+        return values[..., -1]
+    middles = (values[..., 1:] + values[..., :-1]) / 2.0
+    area: Floats = (middles * np.diff(shares)).sum(axis=-1) / length
+    return area
+
+
+def reversed_order(order: Ints) -> Ints:
+    """Return the order whose beginnings are what deletion by ``order`` leaves; along the last axis.
+
+    Its first K patches are all but the first N - K of ``order``.
+    """
+    return np.ascontiguousarray(order[..., ::-1])
+
+
+def outcomes_at_levels(
+    target: Target,
+    pixels: torch.Tensor,
+    order: Ints,
+    unranked: npt.NDArray[np.bool_],
+    full: npt.NDArray[np.float32],
+    classes: Ints,
+    positions: str = "right",
+) -> LevelOutcomes:
+    """Return the target's outcome on the first K patches of each picture's order, at each level.
+
+    Args:
+        target: the big model.
+        pixels: (B, 3, H, W), its own input.
+        order: (B, N), patches from first to last kept.
+        unranked: (B,) bool, True where every level keeps everything.
+        full: (B, classes), its logits on every patch with these positions.
+        classes: (B,) int64, the class whose probability is asked for.
+        positions: a name in ``POSITION_MODES``.
+    """
+    winner = np.empty((len(order), BUDGET_LEVELS), np.int64)
+    probability = np.empty((len(order), BUDGET_LEVELS), np.float64)
+    rows = np.arange(len(order))
+    for level, _, logits in logits_at_levels(target, pixels, order, unranked, full, positions):
+        winner[:, level - 1] = logits.argmax(axis=1)
+        probability[:, level - 1] = softmax(logits)[rows, classes]
+    return LevelOutcomes(winner, probability)
+
+
+def picture_curves(drop: TinyDrop, guide: Guide, order: Order) -> PictureCurves:
+    """Return insertion and deletion of one picture; the target runs 31 times at most.
+
+    Args:
+        drop: the pair.
+        guide: the guided picture.
+        order: (N,) int64, as ``TinyDrop.rank`` gives it.
+
+    Raises:
+        SettingError: if the order is not one of the target's grid.
+    """
+    target = drop.pair.target
+    select_tokens(order, target.spec.grid, target.spec.grid.num_patches, "order")
+    pixels = torch.from_numpy(guide.view.pixels(guide.picture, target.spec.input))[None]
+    full = target.logits(pixels).float().cpu().numpy()
+    classes = full.argmax(axis=1).astype(np.int64)
+    unranked = np.zeros(1, dtype=np.bool_)
+    insertion, deletion = (
+        outcomes_at_levels(target, pixels, one[None], unranked, full, classes).probability[0]
+        for one in (order, reversed_order(order))
+    )
+    kept = kept_counts(target.spec.grid.num_patches)
+    return PictureCurves(int(classes[0]), kept, insertion, deletion)

@@ -25,6 +25,8 @@ ROOMS = [
     "backbones",
     "saliency",
     "macs",
+    "reduction",
+    "slimming",
     "pairs",
     "results",
     "pipeline",
@@ -36,6 +38,9 @@ ROOMS = [
     "tracing",
     "sweep",
     "calibration",
+    "quality",
+    "comparison",
+    "training",
     "views",
     "ui",
     "cli",
@@ -44,13 +49,13 @@ ROOMS = [
 
 # Outside library -> the rooms that may import it.
 DOORS = {
-    "timm": {"backbones"},
+    "timm": {"backbones", "training"},
     "pytorch_grad_cam": {"saliency", "bench"},
     "gradio": {"ui"},
     "plotly": {"views"},
     "cv2": {"views"},
     "scipy": {"coherence"},
-    "safetensors": {"pairs"},
+    "safetensors": {"pairs", "training"},
     "huggingface_hub": {"backbones", "data"},
     "pyarrow": {"data"},
 }

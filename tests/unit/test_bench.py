@@ -22,7 +22,7 @@ from tinydrop.bench import (
     measure_target_speed,
     run_bench,
 )
-from tinydrop.bench.measure import _last_crossing, _library_gradcam, _turns
+from tinydrop.bench.measure import _last_crossing, _library_gradcam, time_in_turns
 from tinydrop.errors import SettingError
 from tinydrop.macs import guidance_macs, target_macs
 from tinydrop.saliency import compute_saliency
@@ -50,7 +50,7 @@ def test_spread_is_the_quartiles():
 def test_tasks_run_in_turns_and_the_warm_up_is_not_counted():
     calls = []
     tasks = {name: (lambda name=name: calls.append(name)) for name in "abc"}
-    times = _turns(tasks, torch.device("cpu"), repeats=4)
+    times = time_in_turns(tasks, torch.device("cpu"), repeats=4)
     assert calls == list("abc") * 6
     assert {name: values.shape for name, values in times.items()} == dict.fromkeys("abc", (4,))
 

@@ -7,6 +7,7 @@ from tinydrop.bench.measure import (
     measure_saliency_overhead,
     measure_target_speed,
     run_bench,
+    time_in_turns,
 )
 from tinydrop.bench.report import BenchReport, BreakEven, SaliencyOverhead, Spread, TargetSpeed
 
@@ -20,4 +21,5 @@ __all__ = [
     "measure_saliency_overhead",
     "measure_target_speed",
     "run_bench",
+    "time_in_turns",
 ]

@@ -24,16 +24,31 @@ from tinydrop.macs import guidance_macs, target_macs, target_macs_spread
 from tinydrop.saliency import compute_saliency, resize_saliency
 from tinydrop.tokens import PatchGrid
 
-__all__ = ["find_break_even", "measure_saliency_overhead", "measure_target_speed", "run_bench"]
+__all__ = [
+    "find_break_even",
+    "measure_saliency_overhead",
+    "measure_target_speed",
+    "run_bench",
+    "time_in_turns",
+]
 
 _WARM_UP = 2
 _KEEP_RATIOS = (0.25, 0.5, 0.75, 1.0)
 
 
-def _turns(
+def time_in_turns(
     tasks: Mapping[str, Callable[[], object]], device: torch.device, repeats: int
 ) -> Mapping[str, npt.NDArray[np.float64]]:
-    """Return each task's milliseconds in every turn, (repeats,) float64."""
+    """Return each task's milliseconds in every turn, (repeats,) float64.
+
+    Args:
+        tasks: name -> what is timed; they run one after another in every turn.
+        device: where they run; waited for before and after each.
+        repeats: turns, after some that are not counted.
+
+    Raises:
+        SettingError: if ``repeats`` is not positive.
+    """
     if repeats < 1:
         raise SettingError(f"A measurement needs at least one repeat, got {repeats!r}.")
     times: dict[str, list[float]] = {name: [] for name in tasks}
@@ -125,7 +140,7 @@ def measure_saliency_overhead(
     for batch_size in batch_sizes:
         pixels = _pixels(batch_size, guidance.spec.input.size, guidance.module)
         runs = {"alone": alone, "ours": ours} | ({} if library is None else {"library": library})
-        times = _turns(
+        times = time_in_turns(
             {name: partial(run, pixels) for name, run in runs.items()},
             device,
             repeats,
@@ -175,7 +190,7 @@ def measure_target_speed(
     def run(ratio: float) -> torch.Tensor:
         return target.logits(pixels, None if ratio == 1.0 else kept[ratio].to(device))
 
-    times = _turns(
+    times = time_in_turns(
         {str(ratio): partial(run, ratio) for ratio in kept},
         device,
         repeats,

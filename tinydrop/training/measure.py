@@ -1,0 +1,91 @@
+"""How fast the stages of a recipe would train on this machine: a few steps on made-up pictures."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+
+from tinydrop.errors import SettingError
+from tinydrop.training.models import build_stage, seeded
+from tinydrop.training.recipe import STAGES, PairRecipe
+from tinydrop.training.trainer import Teacher, Trainer, fast_convolutions, training_device
+
+__all__ = ["StageSpeed", "measure_speed"]
+
+_WARM_UP = {"cpu": 1, "cuda": 5}
+
+
+@dataclass(frozen=True)
+class StageSpeed:
+    """The speed of one stage's training step at one size of its input.
+
+    Attributes:
+        stage: teacher, guidance or target.
+        size: side of the input in pixels.
+        share: of the stage's epochs that have this size.
+        epochs: of the stage.
+        batch: pictures per step.
+        steps: measured, after a warm-up.
+        pictures_per_second: augmentation, the teacher's answer and the optimiser's step included.
+    """
+
+    stage: str
+    size: int
+    share: float
+    epochs: int
+    batch: int
+    steps: int
+    pictures_per_second: float
+
+    def seconds(self, pictures: int) -> float:
+        """Return what the epochs at this size would take."""
+        return self.share * self.epochs * pictures / self.pictures_per_second
+
+
+def measure_speed(
+    recipe: PairRecipe, steps: int, classes: int = 200, *, compiled: bool = False
+) -> Iterator[StageSpeed]:
+    """Yield the speed of every stage at every size it trains at.
+
+    Args:
+        recipe: what would be trained.
+        steps: to measure, after a warm-up.
+        classes: length of the logits.
+        compiled: run the models through ``torch.compile``.
+
+    Raises:
+        SettingError: if there is no step to measure.
+    """
+    if steps < 1:
+        raise SettingError(f"A speed is measured over at least one step, got {steps!r}.")
+    device = training_device()
+    teacher = Teacher(build_stage(recipe.teacher, classes).to(device), recipe.teacher)
+    for name in STAGES:
+        own = recipe.stage(name)
+        taught = teacher if name != "teacher" and own.distil > 0 else None
+        with seeded(0, device), fast_convolutions(device):
+            shape = (own.batch, 3, recipe.side, recipe.side)
+            pixels = torch.randint(0, 256, shape, dtype=torch.uint8, device=device)
+            label = torch.randint(0, classes, (own.batch,), device=device)
+            trainer = Trainer(own, classes, device, own.epochs, taught, compiled=compiled)
+            sizes = [own.size_at(epoch) for epoch in range(own.epochs)]
+            for size in sorted(set(sizes)):
+                epoch = sizes.index(size)
+                for step in range(_WARM_UP[device.type]):
+                    trainer.step(pixels, label, epoch, step)
+                _wait(device)
+                start = time.perf_counter()
+                for step in range(steps):
+                    trainer.step(pixels, label, epoch, step)
+                _wait(device)
+                speed = steps * own.batch / (time.perf_counter() - start)
+                share = sizes.count(size) / len(sizes)
+                yield StageSpeed(name, size, share, own.epochs, own.batch, steps, speed)
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)

@@ -1,0 +1,201 @@
+"""Training pictures decoded once into one uint8 tensor, which then stays on the device."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from tinydrop.data import ClassLabel, Dataset, choose_split, open_parquet, split_of
+from tinydrop.decoding import decode
+from tinydrop.errors import PictureError, SettingError
+from tinydrop.images import INTERPOLATIONS
+
+__all__ = ["PictureSet", "TrainingData", "epoch_order", "find_shards", "load_training_data"]
+
+_READ = 10_000
+"""Pictures between two reports of progress."""
+
+
+@dataclass(frozen=True, eq=False)
+class PictureSet:
+    """Pictures of one size with their labels.
+
+    Attributes:
+        pixels: (N, 3, side, side) uint8.
+        label: (N,) int64.
+    """
+
+    pixels: torch.Tensor
+    label: torch.Tensor
+
+    def __len__(self) -> int:
+        """N, the number of pictures."""
+        return int(self.label.shape[0])
+
+    def to(self, device: torch.device) -> PictureSet:
+        """Return the same pictures on a device."""
+        return PictureSet(self.pixels.to(device), self.label.to(device))
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingData:
+    """What a pair is trained on and measured on.
+
+    Attributes:
+        title: of the folder.
+        train: pictures to learn from.
+        validation: pictures that are only looked at to measure.
+        measured: the validation pictures as they are stored, for the shipped pair's own pipeline.
+        classes: one distinct readable name per class.
+        members: class name -> its WordNet id and synonyms, for matching other data sets.
+        fingerprint: sha256 (hex) over the training pixels and labels.
+        skipped: pictures that could not be read.
+    """
+
+    title: str
+    train: PictureSet
+    validation: PictureSet
+    measured: Dataset
+    classes: tuple[str, ...]
+    members: dict[str, list[str]]
+    fingerprint: str
+    skipped: int
+
+
+def load_training_data(
+    folder: Path, side: int, tell: Callable[[str], None] = lambda _line: None
+) -> TrainingData:
+    """Decode every ``train*.parquet`` below a folder, whichever shards are there, and validation.
+
+    Args:
+        folder: holds shards in the Hub's layout, such as ``train-00000-of-00004.parquet``.
+        side: pictures become squares of so many pixels: the centre is cut out, then resized.
+        tell: told how far it is, in sentences.
+
+    Raises:
+        SettingError: if there are no training or no validation shards, they are no pictures, or
+            the two do not share their classes.
+    """
+    shards, held_out = find_shards(folder)
+    train_set = open_parquet(shards, folder.name)
+    validation_set = open_parquet(held_out, f"{folder.name} (validation)")
+    if train_set.labels != validation_set.labels:
+        raise SettingError(
+            f"The training and validation shards in {folder} name different classes; give shards "
+            f"of one data set."
+        )
+    train, unreadable = _decoded(train_set, side, "training", tell)
+    validation, lost = _decoded(validation_set, side, "validation", tell)
+    classes = _class_names(train_set.labels)
+    sha = hashlib.sha256(train.label.numpy().tobytes())
+    sha.update(np.ascontiguousarray(train.pixels.numpy()).data)
+    return TrainingData(
+        title=folder.resolve().name,
+        train=train,
+        validation=validation,
+        measured=validation_set,
+        classes=classes,
+        members=_members(classes, train_set.labels),
+        fingerprint=sha.hexdigest(),
+        skipped=unreadable + lost,
+    )
+
+
+def epoch_order(count: int, batch: int, seed: int, epoch: int) -> torch.Tensor:
+    """Return the pictures of every step of an epoch, (steps, batch) int64, always the same.
+
+    Each picture comes at most once; those that do not fill a batch wait for another epoch.
+    """
+    batch = min(batch, count)
+    order = np.random.default_rng([seed, epoch]).permutation(count)
+    steps = count // batch
+    return torch.from_numpy(order[: steps * batch].reshape(steps, batch))
+
+
+def find_shards(folder: Path) -> tuple[list[Path], list[Path]]:
+    """Return the training shards below a folder, and the validation shards.
+
+    Raises:
+        SettingError: if there are none of either.
+    """
+    found: dict[str, list[Path]] = {}
+    try:
+        for path in sorted(p for p in folder.rglob("*.parquet") if p.is_file()):
+            split = split_of(path.relative_to(folder).as_posix())
+            if split is not None:
+                found.setdefault(split, []).append(path)
+    except OSError as error:
+        raise SettingError(f"{folder} cannot be read ({error}); check its permissions.") from error
+    training = [name for name in found if name.lower().startswith("train")]
+    if not training:
+        raise SettingError(
+            f"There is no train*.parquet in {folder}; give a folder with shards of the Hub's "
+            f"layout, such as train-00000-of-00004.parquet, by --data."
+        )
+    held_out = choose_split(name for name in found if name not in training)
+    if held_out is None:
+        raise SettingError(
+            f"There is no validation*.parquet in {folder}; put pictures to measure on beside the "
+            f"training shards."
+        )
+    return [path for name in training for path in found[name]], found[held_out]
+
+
+def _decoded(
+    dataset: Dataset, side: int, split: str, tell: Callable[[str], None]
+) -> tuple[PictureSet, int]:
+    """Return the pictures of a data set as squares, and how many could not be read."""
+    count = len(dataset)
+    pixels = np.empty((count, side, side, 3), dtype=np.uint8)
+    kept: list[int] = []
+    for number, stored in enumerate(dataset.pictures()):
+        if number % _READ == 0:
+            tell(f"Decoding the {split} pictures: {number:,} of {count:,}")
+        try:
+            pixels[len(kept)] = _square(stored.content, stored.id, side)
+        except PictureError:
+            continue
+        kept.append(number)
+    if not kept:
+        raise SettingError(f"None of the {count} pictures of {dataset.title} can be read.")
+    tensor = torch.from_numpy(pixels[: len(kept)]).permute(0, 3, 1, 2).contiguous()
+    label = torch.from_numpy(dataset.label[kept].astype(np.int64))
+    return PictureSet(tensor, label), count - len(kept)
+
+
+def _square(content: bytes, name: str, side: int) -> npt.NDArray[np.uint8]:
+    image, _ = decode(content, name)
+    if image.size != (side, side):
+        short = min(image.size)
+        left, top = (image.width - short) / 2, (image.height - short) / 2
+        image = image.resize(
+            (side, side), INTERPOLATIONS["bicubic"], (left, top, left + short, top + short)
+        )
+    return np.asarray(image)
+
+
+def _class_names(labels: tuple[ClassLabel, ...]) -> tuple[str, ...]:
+    """Return the first synonym of each class where it is unique, else as much as makes it so."""
+    full = [str(label) for label in labels]
+    short = [text.split(",")[0].strip() for text in full]
+    once, whole = Counter(short), Counter(full)
+    return tuple(
+        brief if once[brief] == 1 else text if whole[text] == 1 else f"{text} ({number})"
+        for number, (brief, text) in enumerate(zip(short, full, strict=True))
+    )
+
+
+def _members(classes: tuple[str, ...], labels: tuple[ClassLabel, ...]) -> dict[str, list[str]]:
+    """Return what else each class is called."""
+    found = {}
+    for name, label in zip(classes, labels, strict=True):
+        synonyms = [part.strip() for part in (label.name or "").split(",") if part.strip()]
+        found[name] = ([label.wnid] if label.wnid else []) + synonyms
+    return found

@@ -1,0 +1,243 @@
+"""A whole recipe: teacher, guidance, target and export, in one process or in many pieces."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import torch
+
+from tinydrop.errors import SettingError
+from tinydrop.training.checkpoint import join_parts, write_parts
+from tinydrop.training.export import Finished, export_pair
+from tinydrop.training.loop import train_stage
+from tinydrop.training.pictures import TrainingData, find_shards, load_training_data
+from tinydrop.training.recipe import STAGES, PairRecipe
+from tinydrop.training.stage import (
+    CHECKPOINT,
+    WEIGHTS,
+    Progress,
+    Stage,
+    StageState,
+    finished_stage,
+    refuse_earlier,
+)
+from tinydrop.training.trainer import Teacher, fast_convolutions, training_device
+
+__all__ = ["STEPS", "PairTraining", "TrainingReport"]
+
+STEPS = (*STAGES, "export", "all")
+"""What ``--stage`` takes."""
+
+
+@dataclass(frozen=True)
+class TrainingReport:
+    """What one call did.
+
+    Attributes:
+        states: stage -> where it stands, for the stages of this call that were begun.
+        pair: the folder of the exported pair; None where none was exported.
+        complete: whether all that was asked for is done.
+        parts: files written for ``pack``.
+    """
+
+    states: dict[str, StageState]
+    pair: Path | None
+    complete: bool
+    parts: tuple[Path, ...]
+
+
+@dataclass(frozen=True)
+class PairTraining:
+    """One call of ``train pair``.
+
+    Attributes:
+        recipe: every number.
+        data: folder with the Parquet shards.
+        out: folder of the run: ``teacher/``, ``guidance/``, ``target/`` and ``pair/``.
+        stage: one of ``STEPS``.
+        minutes: stop cleanly after so many, decoding included; None to run to the end.
+        resume: go on with what the folder holds.
+        checkpoint_seconds: between checkpoints within an epoch.
+        compiled: run the model in training through ``torch.compile``.
+        pack: folder for a copy of what this call trains, in files of at most 15 MiB.
+        device: where everything happens; a GPU where there is one.
+
+    Raises:
+        SettingError: if there is no such stage, or a time is not above 0.
+    """
+
+    recipe: PairRecipe
+    data: Path
+    out: Path
+    stage: str = "all"
+    minutes: float | None = None
+    resume: bool = False
+    checkpoint_seconds: float = 120.0
+    compiled: bool = False
+    pack: Path | None = None
+    device: torch.device = field(default_factory=training_device)
+
+    def __post_init__(self) -> None:
+        if self.stage not in STEPS:
+            raise SettingError(
+                f"There is no stage {self.stage!r}; choose one of {', '.join(STEPS)}."
+            )
+        if self.minutes is not None and not self.minutes > 0:
+            raise SettingError(f"A training takes more than 0 minutes, got {self.minutes!r}.")
+        if not self.checkpoint_seconds >= 0:
+            raise SettingError(
+                f"Seconds between checkpoints are 0 or more, got {self.checkpoint_seconds!r}."
+            )
+
+    def run(
+        self,
+        say: Callable[[str], None] = lambda _line: None,
+        tell: Callable[[Progress], None] = lambda _progress: None,
+        stop: Callable[[], bool] = lambda: False,
+    ) -> TrainingReport:
+        """Train what was asked for, or as much as the time allows.
+
+        Args:
+            say: told what is going on, in sentences.
+            tell: told how far a stage is, after every step.
+            stop: asked before every step, beside the clock.
+
+        Raises:
+            SettingError: if something that a stage needs is missing or belongs to another run.
+        """
+        begun = time.monotonic()
+        limit = None if self.minutes is None else begun + 60 * self.minutes
+
+        def over() -> bool:
+            return stop() or (limit is not None and time.monotonic() >= limit)
+
+        self.check()
+        wanted, export = self._wanted, self.stage in ("all", "export")
+        device = self.device
+        data = load_training_data(self.data, self.recipe.side, say)
+        if data.skipped:
+            say(f"{data.skipped} pictures could not be read and are left out.")
+        fresh = {name for name in wanted if not (self.out / name / WEIGHTS).is_file()}
+        train, validation = data.train.to(device), data.validation.to(device)
+        data = replace(data, train=train, validation=validation)
+        states: dict[str, StageState] = {}
+        pair: Path | None = None
+        with fast_convolutions(device):
+            for name in wanted:
+                if states and over():
+                    break
+                say(f"Training the {name} on {len(data.train):,} pictures.")
+                states[name] = self._train(name, data, device, tell, over)
+                if not states[name].finished:
+                    break
+        complete = len(states) == len(wanted) and all(s.finished for s in states.values())
+        if export and complete and not over():
+            pair = self.out / "pair"
+            export_pair(self.recipe, self._finished(), data, pair, device, say)
+        parts = self._packed({name: states[name] for name in states if name in fresh})
+        return TrainingReport(states, pair, complete and (pair is not None or not export), parts)
+
+    @property
+    def _wanted(self) -> tuple[str, ...]:
+        return STAGES if self.stage == "all" else tuple(s for s in STAGES if s == self.stage)
+
+    def check(self) -> None:
+        """Refuse, before anything is built or decoded, what cannot end well.
+
+        Packed parts that lie in ``out`` are put together on the way.
+
+        Raises:
+            SettingError: if shards or stages are missing, or ``out`` cannot be used.
+        """
+        wanted, export = self._wanted, self.stage in ("all", "export")
+        find_shards(self.data)
+        try:
+            self.out.mkdir(parents=True, exist_ok=True)
+            probe = self.out / ".writing"
+            probe.touch()
+            probe.unlink()
+        except OSError as error:
+            raise SettingError(
+                f"{self.out} cannot be written ({error.strerror}); give another folder by --out."
+            ) from error
+        for name in STAGES:
+            folder = self.out / name
+            if not any((folder / file).is_file() for file in (WEIGHTS, CHECKPOINT)):
+                join_parts(self.out, name, folder)
+            if name in wanted and not self.resume:
+                refuse_earlier(folder, name)
+        missing = {
+            "teacher": any(self.recipe.stage(name).distil > 0 for name in wanted),
+            "guidance": export,
+            "target": export,
+        }
+        for name, needed in missing.items():
+            if needed and name not in wanted and not (self.out / name / WEIGHTS).is_file():
+                raise SettingError(
+                    f"The {self.stage} needs a finished {name}, and {self.out} has none; train it "
+                    f"first by --stage {name}, with the same --out."
+                )
+
+    def _train(
+        self,
+        name: str,
+        data: TrainingData,
+        device: torch.device,
+        tell: Callable[[Progress], None],
+        over: Callable[[], bool],
+    ) -> StageState:
+        recipe = self.recipe.stage(name)
+        teacher, digest = None, None
+        if name != "teacher" and recipe.distil > 0:
+            done = self._finished()["teacher"]
+            module = done.module(len(data.classes)).to(device)
+            teacher, digest = Teacher(module, done.recipe), done.state.digest
+        stage = Stage(
+            name,
+            recipe,
+            self.out / name,
+            data.train,
+            data.validation,
+            len(data.classes),
+            data.fingerprint,
+            teacher,
+            digest,
+        )
+        return train_stage(
+            stage,
+            resume=self.resume,
+            stop=over,
+            tell=tell,
+            checkpoint_seconds=self.checkpoint_seconds,
+            compiled=self.compiled,
+        )
+
+    def _finished(self) -> dict[str, Finished]:
+        """Return every finished stage in the folder; refuse one of another recipe."""
+        found = {}
+        for name in STAGES:
+            held = finished_stage(self.out / name)
+            if held is None:
+                continue
+            state, weights = held
+            recipe = self.recipe.stage(name)
+            if state.identity["recipe"] != json.loads(json.dumps(recipe.to_dict())):
+                raise SettingError(
+                    f"The {name} in {self.out} was trained by another recipe; give the same "
+                    f"--recipe and --set, or another folder."
+                )
+            found[name] = Finished(recipe, state, weights)
+        return found
+
+    def _packed(self, states: dict[str, StageState]) -> tuple[Path, ...]:
+        if self.pack is None:
+            return ()
+        parts: list[Path] = []
+        for name, state in states.items():
+            file = WEIGHTS if state.finished else CHECKPOINT
+            parts += write_parts(self.out / name / file, self.pack, name)
+        return tuple(parts)

@@ -1,0 +1,178 @@
+"""Pictures for slimming a pair's target: those of the training shards whose class the pair knows.
+
+A part of the training pictures is held out to choose the best step; the validation pictures are
+only measured at the end. All are the target's own view, kept as uint8.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from tinydrop.data import Dataset, open_dataset, open_parquet, split_of
+from tinydrop.errors import PictureError, SettingError
+from tinydrop.images import InputSpec, View, open_picture
+from tinydrop.pairs import Pair
+from tinydrop.tracing import match_pair
+from tinydrop.training.pictures import PictureSet
+
+__all__ = [
+    "SlimData",
+    "known_pictures",
+    "load_slim_data",
+    "normalised",
+    "report_set",
+    "training_shards",
+]
+
+_TOLD = 4096
+_HELD_OUT = 2500
+_HELD_OUT_SEED = 20211
+
+
+@dataclass(frozen=True, eq=False)
+class SlimData:
+    """What a slimmed student is trained on, chosen by, and measured on.
+
+    Attributes:
+        title: of the training pictures.
+        train: pictures to learn from.
+        held_out: training pictures that are kept aside, to choose the best step.
+        skipped: reason -> training pictures that are left out.
+    """
+
+    title: str
+    train: PictureSet
+    held_out: PictureSet
+    skipped: Mapping[str, int]
+
+
+def load_slim_data(
+    folder: Path,
+    pair: Pair,
+    *,
+    limit: int | None = None,
+    tell: Callable[[str], None] = lambda _line: None,
+) -> SlimData:
+    """Decode the training shards below a folder.
+
+    Held out are 2,500 pictures, or every eighth of fewer than 20,000, always the same.
+
+    Args:
+        folder: holds ``train*.parquet`` in the Hub's layout.
+        pair: whose classes count and whose target's view is taken.
+        limit: at most so many training pictures, drawn evenly from all; all by default.
+        tell: told how far it is, in sentences.
+
+    Raises:
+        SettingError: if there are no training shards, no class matches, or nothing can be read.
+    """
+    dataset = open_parquet(training_shards(folder), f"{folder.resolve().name} (train)")
+    pictures, skipped = known_pictures(dataset, pair, limit=limit, tell=tell)
+    count = len(pictures)
+    aside = min(_HELD_OUT, max(1, count // 8))
+    order = torch.from_numpy(np.random.default_rng(_HELD_OUT_SEED).permutation(count))
+    mine, theirs = order[aside:].sort().values, order[:aside].sort().values
+    if not len(mine):
+        raise SettingError(
+            f"{folder} holds only {count} training pictures of the pair's classes; give more."
+        )
+    return SlimData(
+        title=dataset.title,
+        train=PictureSet(pictures.pixels[mine], pictures.label[mine]),
+        held_out=PictureSet(pictures.pixels[theirs], pictures.label[theirs]),
+        skipped=skipped,
+    )
+
+
+def training_shards(folder: Path) -> list[Path]:
+    """Return the ``train*.parquet`` files below a folder, in order.
+
+    Raises:
+        SettingError: if there are none.
+    """
+    try:
+        files = sorted(p for p in folder.rglob("*.parquet") if p.is_file())
+    except OSError as error:
+        raise SettingError(f"{folder} cannot be read ({error}); check its permissions.") from error
+    splits = ((path, split_of(path.relative_to(folder).as_posix())) for path in files)
+    shards = [path for path, split in splits if split and split.lower().startswith("train")]
+    if not shards:
+        raise SettingError(
+            f"There is no train*.parquet in {folder}; give a folder with shards of the Hub's "
+            f"layout, such as train-00000-of-00004.parquet."
+        )
+    return shards
+
+
+def report_set(source: Path) -> Dataset:
+    """Return the pictures to report on: the validation split of a folder, else all there is."""
+    return open_dataset(source)
+
+
+def known_pictures(
+    dataset: Dataset,
+    pair: Pair,
+    *,
+    limit: int | None = None,
+    tell: Callable[[str], None] = lambda _line: None,
+) -> tuple[PictureSet, dict[str, int]]:
+    """Return the pictures whose class the pair knows, and how many were left out for what.
+
+    The pixels are bit for bit what ``View.pixels`` sees before it normalises them.
+
+    Raises:
+        SettingError: if the limit is below 1, no class matches or nothing can be read.
+    """
+    if limit is not None and limit < 1:
+        raise SettingError(f"A limit is a whole number from 1 on, got {limit!r}.")
+    spec = pair.target.spec.input
+    match = match_pair(dataset, pair)
+    truth = match.class_index[dataset.label]
+    positions = np.flatnonzero(truth >= 0)
+    if limit is not None and limit < positions.size:
+        positions = positions[np.linspace(0, positions.size - 1, limit).astype(np.int64)]
+    count = positions.size
+    pixels = np.empty((count, 3, *spec.size), dtype=np.uint8)
+    kept: list[int] = []
+    for number, stored in enumerate(dataset.pictures(positions)):
+        if number % _TOLD == 0:
+            tell(f"Decoding {dataset.title}: {number:,} of {count:,} pictures")
+        try:
+            picture = open_picture(stored.content, stored.id)
+        except PictureError:
+            continue
+        view = View(picture.image.size, spec).pixels(picture, spec)
+        pixels[len(kept)] = _bytes(view, spec)
+        kept.append(number)
+    if not kept:
+        raise SettingError(f"None of the {count} pictures of {dataset.title} can be read.")
+    label = torch.from_numpy(truth[positions[kept]].astype(np.int64))
+    skipped = {**dataset.skipped, "class unknown to the pair": match.left_out}
+    skipped["unreadable"] = count - len(kept)
+    held = PictureSet(torch.from_numpy(pixels[: len(kept)]), label)
+    return held, {reason: number for reason, number in skipped.items() if number}
+
+
+def normalised(pixels: torch.Tensor, spec: InputSpec) -> torch.Tensor:
+    """Return uint8 pixels (B, 3, H, W) as a model with this input wants them, float32."""
+    x = pixels.float() / 255
+    mean, std = _column(spec.mean, x), _column(spec.std, x)
+    return (x - mean) / std
+
+
+def _column(values: tuple[float, ...], like: torch.Tensor) -> torch.Tensor:
+    return torch.tensor(values, device=like.device, dtype=like.dtype).view(1, 3, 1, 1)
+
+
+def _bytes(view: npt.NDArray[np.float32], spec: InputSpec) -> npt.NDArray[np.uint8]:
+    """Undo the normalisation exactly: the values were whole numbers from 0 to 255."""
+    mean, std = (np.array(v, dtype=np.float32).reshape(3, 1, 1) for v in (spec.mean, spec.std))
+    values = np.rint((view * std + mean) * 255).clip(0, 255)
+    result: npt.NDArray[np.uint8] = values.astype(np.uint8)
+    return result

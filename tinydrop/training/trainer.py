@@ -1,0 +1,207 @@
+"""One model while it is trained: a step, and everything that a checkpoint must hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import torch
+from timm.optim import param_groups_weight_decay
+from timm.utils import ModelEmaV3
+from torch import nn
+from torch.nn import functional as F
+
+from tinydrop.training.augment import draw, kept_share, plain_view, render
+from tinydrop.training.models import build_stage, seeded
+from tinydrop.training.objective import learning_rate, loss, soft_labels
+from tinydrop.training.pictures import PictureSet
+from tinydrop.training.recipe import StageRecipe
+
+__all__ = [
+    "Teacher",
+    "Trainer",
+    "autocast",
+    "fast_convolutions",
+    "logits_of",
+    "training_device",
+]
+
+# In the average's warm-up its decay after step n is 1 - (1 + n)^-0.75 (timm's own formula).
+_EMA_POWER = 0.75
+
+
+class Teacher:
+    """A trained model that others learn from; frozen.
+
+    Args:
+        module: the model, on its device, in eval mode.
+        recipe: how it was trained; says the size of its input.
+    """
+
+    def __init__(self, module: nn.Module, recipe: StageRecipe) -> None:
+        self._module = module.requires_grad_(requires_grad=False).eval()
+        self._size = recipe.size
+
+    def logits(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Return what it says of normalised pictures of any size, (B, classes)."""
+        if pixels.shape[-1] != self._size:
+            pixels = F.interpolate(pixels, size=(self._size, self._size), mode="bilinear")
+        with torch.no_grad():
+            answer: torch.Tensor = self._module(pixels)
+        return answer
+
+
+class Trainer:
+    """A model, its moving average and its optimiser.
+
+    Args:
+        recipe: every number.
+        classes: length of the logits.
+        device: where everything stays.
+        steps_per_epoch: for the learning rate.
+        teacher: what the recipe's ``distil`` share is learnt from.
+        compiled: run the model through ``torch.compile``.
+    """
+
+    def __init__(
+        self,
+        recipe: StageRecipe,
+        classes: int,
+        device: torch.device,
+        steps_per_epoch: int,
+        teacher: Teacher | None = None,
+        *,
+        compiled: bool = False,
+    ) -> None:
+        self.recipe = recipe
+        self.device = device
+        self._classes = classes
+        self._steps = steps_per_epoch
+        self._teacher = teacher
+        layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
+        module: Any = build_stage(recipe, classes, training=True)
+        self.model: Any = module.to(device, memory_format=layout).train()
+        self.ema: Any = ModelEmaV3(
+            self.model, decay=recipe.ema, use_warmup=True, warmup_power=_EMA_POWER
+        )
+        kept: set[str] = getattr(module, "no_weight_decay", set)()
+        self._optimizer = torch.optim.AdamW(
+            param_groups_weight_decay(self.model, recipe.weight_decay, no_weight_decay_list=kept),
+            lr=recipe.lr,
+            fused=device.type == "cuda",
+        )
+        self._forward: Callable[[torch.Tensor], torch.Tensor] = (
+            torch.compile(self.model) if compiled else self.model
+        )
+        self.loss_sum = torch.zeros((), dtype=torch.float64, device=device)
+
+    def step(self, pixels: torch.Tensor, label: torch.Tensor, epoch: int, step: int) -> None:
+        """Learn from one batch; its loss is added to ``loss_sum``.
+
+        Args:
+            pixels: (B, 3, side, side) uint8.
+            label: (B,) int64.
+            epoch: from 0.
+            step: within the epoch, from 0.
+        """
+        recipe = self.recipe
+        done = epoch * self._steps + step
+        size = recipe.size_at(epoch)
+        draws = draw(recipe.augment, len(label), recipe.seed, epoch, step)
+        x = render(pixels, draws, recipe.augment, size)
+        if recipe.channels_last:
+            x = x.to(memory_format=torch.channels_last)
+        share = kept_share(draws, size)
+        wanted = soft_labels(label, self._classes, recipe.smoothing, share)
+        # The seed of stochastic depth must not repeat that of another epoch or model.
+        with seeded(recipe.seed * 1_000_003 + done, self.device):
+            with autocast(recipe, self.device):
+                logits = self._forward(x)
+                said = None if self._teacher is None else self._teacher.logits(x)
+            value = loss(logits, wanted, said, recipe)
+            torch.autograd.backward(value)
+        if recipe.clip:
+            torch.nn.utils.clip_grad_norm_(self.model.parameters(), recipe.clip)
+        for group in self._optimizer.param_groups:
+            group["lr"] = learning_rate(recipe, done, self._steps)
+        self._optimizer.step()
+        self._optimizer.zero_grad(set_to_none=True)
+        self.ema.update(self.model, step=done + 1)
+        self.loss_sum += value.detach()
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """Return all that later steps depend on, by name."""
+        found = {f"model/{key}": value for key, value in self.model.state_dict().items()}
+        found |= {f"ema/{key}": value for key, value in self.ema.module.state_dict().items()}
+        for number, weight in enumerate(self._weights()):
+            for key, value in self._optimizer.state.get(weight, {}).items():
+                found[f"optimizer/{number}/{key}"] = value
+        return found | {"loss_sum": self.loss_sum}
+
+    def load(self, tensors: Mapping[str, torch.Tensor]) -> None:
+        """Take over what ``tensors`` returned, in this or another process."""
+        self.model.load_state_dict(_below(tensors, "model/"))
+        self.ema.module.load_state_dict(_below(tensors, "ema/"))
+        for number, weight in enumerate(self._weights()):
+            moments = _below(tensors, f"optimizer/{number}/")
+            # Each moment lies in memory as its weight does, or the fused step would be slow.
+            self._optimizer.state[weight] = {
+                key: torch.empty_like(weight).copy_(value)
+                if value.shape == weight.shape and key != "step"
+                else value.to(self.device if self.device.type == "cuda" else "cpu").clone()
+                for key, value in moments.items()
+            }
+        self.loss_sum = tensors["loss_sum"].to(self.device)
+
+    def averaged(self) -> nn.Module:
+        """Return the averaged model in eval mode."""
+        # Some models remember things in eval mode; going there again makes them forget.
+        module: nn.Module = self.ema.module.eval()
+        return module
+
+    def _weights(self) -> list[nn.Parameter]:
+        return [weight for group in self._optimizer.param_groups for weight in group["params"]]
+
+
+def logits_of(
+    module: nn.Module, pictures: PictureSet, recipe: StageRecipe, batch: int | None = None
+) -> torch.Tensor:
+    """Return a model's logits on unchanged pictures, (N, classes) float32, on their device.
+
+    Args:
+        module: in eval mode, on the pictures' device.
+        pictures: what to look at.
+        recipe: says the size of the input and the precision.
+        batch: pictures at a time; the recipe's batch by default.
+    """
+    found = []
+    with torch.no_grad(), autocast(recipe, pictures.pixels.device):
+        for part in torch.split(pictures.pixels, batch or recipe.batch):
+            found.append(module(plain_view(part, recipe.size)).float())  # noqa: PERF401
+    return torch.cat(found)
+
+
+def autocast(recipe: StageRecipe, device: torch.device) -> torch.autocast:
+    """Return the precision of a recipe on a device: bfloat16 or plain float32."""
+    wanted = device.type == "cuda" or recipe.bf16_on_cpu
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=wanted)
+
+
+def training_device() -> torch.device:
+    """Return the GPU where there is one, else the CPU."""
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    return torch.device("cuda", torch.cuda.current_device())
+
+
+def fast_convolutions(device: torch.device) -> AbstractContextManager[None]:
+    """Let a GPU choose the fastest kernels by trying them, inside a ``with`` block."""
+    if device.type != "cuda":
+        return nullcontext()
+    chosen: AbstractContextManager[None] = torch.backends.cudnn.flags(enabled=True, benchmark=True)
+    return chosen
+
+
+def _below(tensors: Mapping[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
+    return {k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)}

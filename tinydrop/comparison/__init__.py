@@ -1,0 +1,34 @@
+"""Ways to make one frozen target cheaper, side by side: same pictures, same cost axis."""
+
+from __future__ import annotations
+
+from tinydrop.comparison.duel import Contender, duel
+from tinydrop.comparison.files import compare_path, read_compare, write_compare
+from tinydrop.comparison.measure import REFERENCE, budget_of, compare_methods, ladder_of
+from tinydrop.comparison.methods import METHODS, Method, costed_plans, plan_within
+from tinydrop.comparison.values import (
+    COMPARE_LEVELS,
+    CompareProvenance,
+    CompareRow,
+    CompareTable,
+)
+
+__all__ = [
+    "COMPARE_LEVELS",
+    "METHODS",
+    "REFERENCE",
+    "CompareProvenance",
+    "CompareRow",
+    "CompareTable",
+    "Contender",
+    "Method",
+    "budget_of",
+    "compare_methods",
+    "compare_path",
+    "costed_plans",
+    "duel",
+    "ladder_of",
+    "plan_within",
+    "read_compare",
+    "write_compare",
+]

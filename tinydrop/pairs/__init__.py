@@ -10,25 +10,34 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tinydrop.errors import SettingError
-from tinydrop.pairs.folder import load_pair_folder, save_pair
+from tinydrop.pairs.folder import load_pair_folder, read_pair_card, save_pair
 from tinydrop.pairs.heads import read_head
 from tinydrop.pairs.pair import Pair, pair_from_models, pair_from_names
 from tinydrop.pairs.presets import PRESETS, PairPreset
+from tinydrop.pairs.slimmed import StudentCard, load_slimmed, read_student_card, save_slimmed
 
 __all__ = [
     "BUNDLED_FOLDER",
+    "BUNDLED_STUDENT",
     "PRESETS",
     "Pair",
     "PairPreset",
+    "StudentCard",
     "load_pair",
     "load_pair_folder",
+    "load_slimmed",
     "pair_from_models",
     "pair_from_names",
     "read_head",
+    "read_pair_card",
+    "read_student_card",
     "save_pair",
+    "save_slimmed",
 ]
 
 BUNDLED_FOLDER = Path(__file__).resolve().parents[2] / "assets" / "pairs" / "bundled"
+BUNDLED_STUDENT = BUNDLED_FOLDER.with_name("bundled-sit")
+"""The slimmed student of the bundled target, for ``load_slimmed``."""
 
 
 def load_pair(name: str | Path, progress: Callable[[str, float], None] | None = None) -> Pair:

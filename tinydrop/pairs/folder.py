@@ -19,7 +19,7 @@ from tinydrop.errors import SettingError, WeightsUnavailableError
 from tinydrop.images import InputSpec
 from tinydrop.pairs.pair import Pair, weights_digest
 
-__all__ = ["load_pair_folder", "save_pair"]
+__all__ = ["load_pair_folder", "read_pair_card", "save_pair"]
 
 PAIR_FORMAT = 1
 ROLES = ("guidance", "target")
@@ -33,7 +33,7 @@ def load_pair_folder(folder: str | Path, name: str | None = None) -> Pair:
         UnsupportedModelError: if a model is unknown or does not fit its role.
     """
     folder = Path(folder)
-    card = _read_card(folder)
+    card = read_pair_card(folder)
     modules = {}
     for role in ROLES:
         entry = card[role]
@@ -104,8 +104,12 @@ def save_pair(
         ) from error
 
 
-def _read_card(folder: Path) -> dict[str, Any]:
-    """Return the parsed ``pair.json``, with every required entry present and of its type."""
+def read_pair_card(folder: Path) -> dict[str, Any]:
+    """Return the parsed ``pair.json``, with every required entry present.
+
+    Raises:
+        SettingError: if it is missing, damaged or of another format.
+    """
     path = folder / "pair.json"
     try:
         card = json.loads(path.read_text(encoding="utf-8"))

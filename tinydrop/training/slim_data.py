@@ -72,7 +72,7 @@ def load_slim_data(
     Raises:
         SettingError: if there are no training shards, no class matches, or nothing can be read.
     """
-    dataset = open_parquet(training_shards(folder), f"{folder.resolve().name} (train)")
+    dataset = open_parquet(training_shards(folder), f"{_title(folder)} (train)")
     pictures, skipped = known_pictures(dataset, pair, limit=limit, tell=tell)
     count = len(pictures)
     aside = min(_HELD_OUT, max(1, count // 8))
@@ -112,7 +112,7 @@ def training_shards(folder: Path) -> list[Path]:
 
 def report_set(source: Path) -> Dataset:
     """Return the pictures to report on: the validation split of a folder, else all there is."""
-    return open_dataset(source)
+    return open_dataset(source, title=_title(source))
 
 
 def known_pictures(
@@ -164,6 +164,12 @@ def normalised(pixels: torch.Tensor, spec: InputSpec) -> torch.Tensor:
     x = pixels.float() / 255
     mean, std = _column(spec.mean, x), _column(spec.std, x)
     return (x - mean) / std
+
+
+def _title(source: Path) -> str:
+    """Return a folder's name; the Hub's layout keeps shards in a folder that is called data."""
+    path = source.resolve()
+    return path.parent.name if path.name == "data" else path.name
 
 
 def _column(values: tuple[float, ...], like: torch.Tensor) -> torch.Tensor:

@@ -160,7 +160,10 @@ class SlimTraining:
                 "pictures_seen": outcome.step * recipe.batch,
             },
             "chosen": {"step": outcome.best_step, "held_out_top1": outcome.best},
-            "before_training": {f"held_out_{k}": v for k, v in outcome.start.items()},
+            "before_training": {
+                key if key == "divergence" else f"held_out_{key}": value
+                for key, value in outcome.start.items()
+            },
             "measured": dict(measured),
             "curve": [dict(entry) for entry in outcome.curve],
         }

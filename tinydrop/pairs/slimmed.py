@@ -1,0 +1,188 @@
+"""Reading and writing a slimmed student: student.json and student.safetensors in one folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import nn
+
+from tinydrop.backbones import build_model, describe_target, wrap_target
+from tinydrop.errors import SettingError, WeightsUnavailableError
+from tinydrop.images import InputSpec
+from tinydrop.slimming import Slimmed, SlimmedTransformer, SlimmingPlan
+
+__all__ = ["StudentCard", "load_slimmed", "read_student_card", "save_slimmed"]
+
+STUDENT_FORMAT = 1
+_CARD, _WEIGHTS = "student.json", "student.safetensors"
+
+
+@dataclass(frozen=True)
+class StudentCard:
+    """What stands beside a student's weights.
+
+    Attributes:
+        name: short name.
+        title: what a person reads.
+        model: timm name of the transformer it was made from.
+        kwargs: arguments of its constructor without ``num_classes``.
+        input: the input it wants.
+        classes: one readable name per logit.
+        plan: where it is slimmed.
+        hard: whether tokens are chosen instead of mixed.
+        teacher: the pair it was made from and that pair's digest.
+        info: data, recipe, compute, measured accuracy, licence note.
+    """
+
+    name: str
+    title: str
+    model: str
+    kwargs: Mapping[str, Any]
+    input: InputSpec
+    classes: tuple[str, ...]
+    plan: SlimmingPlan
+    hard: bool
+    teacher: Mapping[str, str]
+    info: Mapping[str, Any]
+
+
+def load_slimmed(folder: str | Path) -> Slimmed:
+    """Return the slimmed student stored in a folder; weights are read as float32.
+
+    Raises:
+        SettingError: if ``student.json`` is missing, damaged or of another format.
+        WeightsUnavailableError: if the weights are missing, damaged or another model's.
+        UnsupportedModelError: if the model is unknown or cannot be slimmed.
+    """
+    folder = Path(folder)
+    card = read_student_card(folder)
+    module = build_model(card.model, kwargs={**card.kwargs, "num_classes": len(card.classes)})
+    target = wrap_target(module, card.model, card.input)
+    student = SlimmedTransformer(target, card.plan, hard=card.hard)
+    _load(student, folder / _WEIGHTS)
+    student.requires_grad_(requires_grad=False)
+    return Slimmed(card.name, describe_target(module, card.model, card.input), student)
+
+
+def read_student_card(folder: str | Path) -> StudentCard:
+    """Return what ``student.json`` says.
+
+    Raises:
+        SettingError: if it is missing, damaged or of another format.
+    """
+    path = Path(folder) / _CARD
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SettingError(
+            f"{folder} is no slimmed student: it has no {_CARD}; give a folder that "
+            f"python -m tinydrop train sit wrote."
+        ) from None
+    except (OSError, ValueError) as error:
+        raise SettingError(f"{path} cannot be read as JSON ({error}); write it anew.") from error
+    if not isinstance(card, dict) or card.get("format") != STUDENT_FORMAT:
+        raise SettingError(
+            f"{path} is not in student format {STUDENT_FORMAT}; write it with "
+            f"tinydrop.pairs.save_slimmed."
+        )
+    try:
+        plan = card["plan"]
+        sizes: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value
+            for key, value in card["input"].items()
+        }
+        return StudentCard(
+            name=str(card["name"]),
+            title=str(card["title"]),
+            model=str(card["model"]),
+            kwargs=MappingProxyType(dict(card["kwargs"])),
+            input=InputSpec(**sizes),
+            classes=tuple(map(str, card["classes"])),
+            plan=SlimmingPlan(tuple(plan["stages"]), tuple(plan["ratios"])),
+            hard=card["hard"] is True,
+            teacher=MappingProxyType(dict(card["teacher"])),
+            info=MappingProxyType(dict(card["info"])),
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise SettingError(f"{path} lacks or misstates {error}; write it anew.") from error
+
+
+def save_slimmed(
+    student: SlimmedTransformer,
+    card: StudentCard,
+    folder: str | Path,
+    dtype: torch.dtype = torch.float16,
+) -> None:
+    """Write a student as ``student.json`` and ``student.safetensors``.
+
+    Args:
+        student: the weights; reverse modules are no part of it.
+        card: what is said of it.
+        folder: made if it is not there.
+        dtype: the floating-point type of the stored weights.
+
+    Raises:
+        SettingError: if the folder cannot be written, or a weight is too large for ``dtype``.
+    """
+    folder = Path(folder)
+    state = {
+        key: (value.to(dtype) if value.is_floating_point() else value).cpu().contiguous()
+        for key, value in student.state_dict().items()
+    }
+    if not all(bool(v.isfinite().all()) for v in state.values() if v.is_floating_point()):
+        raise SettingError(f"A weight of {card.name} is not finite as {dtype}; keep float32.")
+    written = {
+        "format": STUDENT_FORMAT,
+        "name": card.name,
+        "title": card.title,
+        "model": card.model,
+        "kwargs": dict(card.kwargs),
+        "input": asdict(card.input),
+        "plan": card.plan.to_dict(),
+        "hard": card.hard,
+        "classes": list(card.classes),
+        "teacher": dict(card.teacher),
+        "info": dict(card.info),
+    }
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        safetensors.torch.save_file(state, folder / _WEIGHTS)
+        (folder / _CARD).write_text(json.dumps(written, indent=1) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise SettingError(
+            f"The student cannot be written to {folder} ({error.strerror}); choose another folder."
+        ) from error
+
+
+def _load(module: nn.Module, path: Path) -> None:
+    """Copy a safetensors file's weights into the module, all of them, nothing else."""
+    try:
+        state = safetensors.torch.load_file(path)
+    except FileNotFoundError:
+        raise WeightsUnavailableError(
+            f"The weights {path} are not there; a student's folder holds {_WEIGHTS} beside {_CARD}."
+        ) from None
+    except (OSError, safetensors.SafetensorError) as error:
+        raise WeightsUnavailableError(
+            f"{path} is not a readable safetensors file ({error}); fetch or write it again."
+        ) from error
+    own = module.state_dict()
+    wrong = sorted(set(own) ^ set(state)) or [k for k in own if own[k].shape != state[k].shape]
+    if wrong:
+        raise WeightsUnavailableError(
+            f"{path} does not belong to the student in {_CARD}: {wrong[0]} does not match; keep "
+            f"the two files together."
+        )
+    if not all(bool(v.isfinite().all()) for v in state.values() if v.is_floating_point()):
+        raise WeightsUnavailableError(
+            f"{path} holds values that are not finite; fetch or write it again."
+        )
+    module.load_state_dict(state)

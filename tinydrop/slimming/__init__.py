@@ -1,0 +1,43 @@
+"""Slimmed transformers (SiT): trained modules that mix many patch tokens into few.
+
+The trained counterpart of dropping patches, after Zong et al., Self-slimmed Vision Transformer
+(ECCV 2022): what a student is, what it costs and what it is trained with. The training itself
+stands in ``tinydrop.training``, reading and writing students in ``tinydrop.pairs``.
+"""
+
+from __future__ import annotations
+
+from tinydrop.slimming.loss import FrdLoss, FrdWeights, recalibration_loss, token_distance
+from tinydrop.slimming.modules import HardTopK, ReverseSlimming, TokenSlimming
+from tinydrop.slimming.plan import PLACEMENTS, SlimmingPlan, plan_named
+from tinydrop.slimming.student import (
+    Reverse,
+    Slimmed,
+    SlimmedMacs,
+    SlimmedRun,
+    SlimmedSpec,
+    SlimmedTransformer,
+    compose,
+    teacher_tokens,
+)
+
+__all__ = [
+    "PLACEMENTS",
+    "FrdLoss",
+    "FrdWeights",
+    "HardTopK",
+    "Reverse",
+    "ReverseSlimming",
+    "Slimmed",
+    "SlimmedMacs",
+    "SlimmedRun",
+    "SlimmedSpec",
+    "SlimmedTransformer",
+    "SlimmingPlan",
+    "TokenSlimming",
+    "compose",
+    "plan_named",
+    "recalibration_loss",
+    "teacher_tokens",
+    "token_distance",
+]

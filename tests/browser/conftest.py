@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,9 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def start_app(port: int, folder: Path) -> subprocess.Popen[bytes]:
+def start_app(
+    port: int, folder: Path, program: Sequence[str] = ("app.py",)
+) -> subprocess.Popen[bytes]:
     """Start the app as a user would; the Hub's address leads nowhere and its cache is empty."""
     env = os.environ | {
         "GRADIO_SERVER_PORT": str(port),
@@ -44,14 +46,19 @@ def start_app(port: int, folder: Path) -> subprocess.Popen[bytes]:
         env.pop(name, None)
     with (folder / "app.log").open("wb") as log:
         return subprocess.Popen(
-            [sys.executable, "app.py"], cwd=ROOT, env=env, stdout=subprocess.DEVNULL, stderr=log
+            [sys.executable, *program], cwd=ROOT, env=env, stdout=subprocess.DEVNULL, stderr=log
         )
 
 
 @pytest.fixture(scope="session")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
-    port, folder = free_port(), tmp_path_factory.mktemp("app")
-    process = start_app(port, folder)
+    yield from served(tmp_path_factory.mktemp("app"))
+
+
+def served(folder: Path, program: Sequence[str] = ("app.py",)) -> Iterator[App]:
+    """Serve the app while a test needs it."""
+    port = free_port()
+    process = start_app(port, folder, program)
     url = f"http://127.0.0.1:{port}"
     try:
         deadline = time.monotonic() + 180

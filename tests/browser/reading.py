@@ -87,8 +87,9 @@ def alert(page: Any) -> str:
 
 
 def overflow(page: Any) -> int:
-    """Return by how many pixels the page is wider than the window."""
-    return int(page.evaluate("document.documentElement.scrollWidth - window.innerWidth"))
+    """Return by how many pixels the page is wider than its window; a phone widens innerWidth."""
+    width = int(page.evaluate("document.documentElement.scrollWidth"))
+    return width - int(page.viewport_size["width"])
 
 
 def contrast(page: Any, selector: str, behind: str) -> float:

@@ -40,7 +40,7 @@ _SHRINKING: tuple[dict[str, object], ...] = (
     {"stages": (1, 1, SHRUNK_DEPTH, 1)},
 )
 TIMED_BATCH = 8
-TIMED_TURNS = 5
+TIMED_TURNS = 3
 HEAD_CLASSES = 10
 
 

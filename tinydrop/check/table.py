@@ -31,9 +31,7 @@ REPRESENTATIVE: tuple[str, ...] = (
     "vit_base_patch16_224",
     "vit_base_patch32_224",
     "vit_large_patch16_224",
-    "vit_base_patch8_224",
     "vit_base_patch16_clip_224",
-    "vit_large_patch14_clip_224",
     "vit_base_patch16_siglip_224",
     "vit_so400m_patch14_siglip_224",
     "vit_base_patch14_dinov2",
@@ -68,7 +66,8 @@ REPRESENTATIVE: tuple[str, ...] = (
     "vit_small_patch16_dinov3",
     "vit_base_patch16_dinov3",
     "vit_pe_core_base_patch16_224",
-    "vit_pe_spatial_base_patch16_512",
+    # A class token that joins after the patches.
+    "cait_xxs24_224",
     # Patches of any aspect.
     "naflexvit_base_patch16_gap",
     "naflexvit_base_patch16_siglip",
@@ -85,7 +84,6 @@ REPRESENTATIVE: tuple[str, ...] = (
     # Refused with a reason: convolutions, subsampled queries, other token orders.
     "xcit_small_12_p16_224",
     "levit_128",
-    "cait_xxs24_224",
     "mvitv2_tiny",
     "pvt_v2_b0",
     "twins_svt_small",

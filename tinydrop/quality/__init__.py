@@ -13,6 +13,13 @@ from tinydrop.quality.curves import (
 )
 from tinydrop.quality.deciles import BINS, CoherenceTable, accuracy_by_coherence
 from tinydrop.quality.drift import DriftTable
+from tinydrop.quality.failures import (
+    FAILURE_KINDS,
+    FAILURE_SORTS,
+    Failures,
+    find_failures,
+    kept_masks,
+)
 from tinydrop.quality.files import (
     TABLES,
     read_coherence,
@@ -52,6 +59,8 @@ from tinydrop.quality.values import MEASURES, MethodQuality, QualityProvenance, 
 __all__ = [
     "BASELINES",
     "BINS",
+    "FAILURE_KINDS",
+    "FAILURE_SORTS",
     "INTERVENTION_KINDS",
     "MEASURES",
     "OWN",
@@ -60,6 +69,7 @@ __all__ = [
     "CoherenceTable",
     "DriftTable",
     "Estimate",
+    "Failures",
     "Film",
     "Flip",
     "Frame",
@@ -81,7 +91,9 @@ __all__ = [
     "expected_hit",
     "film_frames",
     "film_length",
+    "find_failures",
     "kept_counts",
+    "kept_masks",
     "mean_estimate",
     "measure_quality",
     "outcomes_at_levels",

@@ -83,7 +83,10 @@ def launch_options() -> dict[str, Any]:
     theme.set(**both, **PAGE)
     return {
         "theme": theme,
-        "css": "".join(read_asset(f"{page}.css") for page in ("explore", "tune", "check")),
+        "css": "".join(
+            read_asset(f"{page}.css")
+            for page in ("explore", "tune", "coherence", "coherence-gallery", "check")
+        ),
         "footer_links": ["api"],
         "max_file_size": "50mb",
         "run_history": False,

@@ -90,13 +90,13 @@ def _middle(parts: Parts, first: Updates) -> None:
         _card("stage"),
         gr.HTML(
             html_template=read_asset("stage.html"),
-            js_on_load=read_asset("stage.js"),
+            js_on_load=read_asset("board.js") + read_asset("stage.js"),
             apply_default_css=False,
             elem_id="td-stage",
         ) as stage,
     ):
         parts["stage"] = stage
-        with gr.Column(elem_id="td-board"):
+        with gr.Column(elem_id="td-board", elem_classes=["td-board"]):
             for name in ("picture", "map", "mask"):
                 parts[name] = _html(first[name], elem_classes=["td-layer", f"td-layer-{name}"])
     with gr.Column(elem_id="td-credit"):

@@ -9,6 +9,11 @@ import gradio as gr
 
 from tinydrop.errors import TinyDropError
 from tinydrop.ui.check_page import Check, check_page, wire_check
+from tinydrop.ui.coherence_collection import Collection
+from tinydrop.ui.coherence_gallery import Gallery, wire_gallery
+from tinydrop.ui.coherence_handlers import Coherence
+from tinydrop.ui.coherence_page import coherence_page
+from tinydrop.ui.coherence_wiring import wire_coherence
 from tinydrop.ui.handlers import Explore
 from tinydrop.ui.studio import BUNDLED, Look, Studio
 from tinydrop.ui.tune import Tune
@@ -21,7 +26,7 @@ from tinydrop.views.tune_numbers import measured_line
 __all__ = ["add_pages", "measured_by", "studio_benches"]
 
 Parts = dict[str, Any]
-CHECK_ID = "models"
+COHERENCE_ID, CHECK_ID = "coherence", "models"
 
 
 def studio_benches(studio: Studio) -> Benches:
@@ -46,8 +51,12 @@ def add_pages(
             explore_parts = explore_page()
         with gr.Tab("Tune", id=TUNE_ID):
             parts = tune_page()
+        with gr.Tab("Coherence", id=COHERENCE_ID) as coherence:
+            coherence_parts = coherence_page()
         with gr.Tab("Models", id=CHECK_ID) as models:
             check_parts = check_page()
+    wire_coherence(coherence, coherence_parts, Coherence(studio, explore.samples), explore_parts)
+    wire_gallery(coherence, coherence_parts, Gallery(Collection(benches)))
     wire_check(models, check_parts, Check())
     wire_tune(demo, pages, parts, Tune(benches), Jobs(studio.pipeline), explore_parts, explore)
     return explore_parts

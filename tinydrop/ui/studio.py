@@ -16,53 +16,22 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from tinydrop.budget import Budget, Setting
-from tinydrop.errors import SettingError
+from tinydrop.budget import Budget
 from tinydrop.images import open_picture
-from tinydrop.pairs import PRESETS, load_pair
-from tinydrop.pipeline import Guide, Selected, TinyDrop, check_selector
+from tinydrop.pairs import load_pair
+from tinydrop.pipeline import Guide, Selected, TinyDrop
 from tinydrop.results import Answer, DropResult
 from tinydrop.selection import select_tokens
 from tinydrop.tokens import PatchGrid, Saliency, TokenSelection
 from tinydrop.ui.cache import BoundedCache
+from tinydrop.ui.look import BUNDLED, Look
 
 __all__ = ["BUNDLED", "Look", "Scene", "Studio"]
 
-BUNDLED = "bundled"
 MAX_PICTURE_BYTES = 400e6
 QUICK_MS = 60.0
 Ran = TypeVar("Ran")
 Progress = Callable[[str, float], None]
-
-
-@dataclass(frozen=True)
-class Look:
-    """One visitor's wish: a picture, a pair, a setting, a selector and the forced patches.
-
-    Attributes:
-        source: path of the picture on this machine; never chosen by a visitor.
-        name: what the page calls the picture.
-        sample: the bundled sample's name, or None for an uploaded picture.
-        pair: ``bundled`` or a preset's name.
-        setting: tau, gamma, temperature and rule.
-        selector: who ranks the patches.
-        forced_in: patches kept whatever the ranking says.
-        forced_out: patches dropped whatever the ranking says.
-    """
-
-    source: str
-    name: str
-    sample: str | None
-    pair: str
-    setting: Setting
-    selector: str = "gradcam"
-    forced_in: frozenset[int] = frozenset()
-    forced_out: frozenset[int] = frozenset()
-
-    def __post_init__(self) -> None:
-        check_selector(self.selector)
-        if self.pair != BUNDLED and self.pair not in PRESETS:
-            raise SettingError(f"There is no pair {self.pair!r}; choose one from the list.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,7 +81,7 @@ class Studio:
         )
         self._ranked: BoundedCache[tuple[str, str, str], Selected] = BoundedCache(512)
         self._failed: BoundedCache[Look, Look] = BoundedCache(64)
-        self._answers: BoundedCache[tuple[str, str, str], Answer] = BoundedCache(4096)
+        self._answers: BoundedCache[tuple[str, str, str, str], Answer] = BoundedCache(4096)
 
     def pipeline(self, pair: str, progress: Progress | None = None) -> TinyDrop:
         """Return the pipeline of a pair, loading it where needed.
@@ -184,9 +153,45 @@ class Studio:
         selection = scene.result.selection
         wanted: list[TokenSelection | None] = [None] if selection is None else [selection, None]
         for one in wanted:
-            key = _answer_key(look, one)
-            if self._answers.get(key) is None:
-                self._answers.put(key, _classified(pipeline, scene.guide, one))
+            if self._timed(look, one) is None:
+                self._answers.put(_answer_key(look, one), _classified(pipeline, scene.guide, one))
+
+    def ranking(self, look: Look) -> tuple[TinyDrop, Guide, Selected] | None:
+        """Return a look's pipeline, its guided picture and its selector's ranking, if known."""
+        guide = self._guides.get((look.source, look.pair))
+        ranked = self._ranked.get((look.source, look.pair, look.selector))
+        pipeline = self._held(look.pair)
+        if guide is None or ranked is None or pipeline is None:
+            return None
+        return pipeline, guide, ranked
+
+    def known(
+        self, look: Look, selection: TokenSelection | None, positions: str = "right"
+    ) -> Answer | None:
+        """Return the target's answer on a kept set (None: every patch), if it ran before."""
+        return self._answers.get(_answer_key(look, selection, positions))
+
+    def classify(
+        self, look: Look, selection: TokenSelection | None, positions: str = "right"
+    ) -> None:
+        """Run the target once on a kept set of a guided picture, unless its answer is known.
+
+        One run says what the target answers, not how long it takes: the answer carries no time,
+        and ``answer`` measures it where a page shows it.
+
+        Raises:
+            SettingError: if the target cannot run with these positions.
+        """
+        found = self.ranking(look)
+        if found is None or self.known(look, selection, positions) is not None:
+            return
+        pipeline, guide, _ = found
+        answer = pipeline.classify(guide, selection, positions=positions)
+        self._answers.put(_answer_key(look, selection, positions), replace(answer, latency_ms=0.0))
+
+    def _timed(self, look: Look, selection: TokenSelection | None) -> Answer | None:
+        answer = self.known(look, selection)
+        return None if answer is None or not answer.latency_ms else answer
 
     def scene(self, look: Look) -> Scene | None:
         """Return what is known of a look without running a model; None before ``guide``.
@@ -194,11 +199,10 @@ class Studio:
         Raises:
             SettingError: if forcing patches out leaves none.
         """
-        guide = self._guides.get((look.source, look.pair))
-        ranked = self._ranked.get((look.source, look.pair, look.selector))
-        pipeline = self._held(look.pair)
-        if guide is None or ranked is None or pipeline is None:
+        found = self.ranking(look)
+        if found is None:
             return None
+        pipeline, guide, ranked = found
         grid = pipeline.pair.target.spec.grid
         budget = pipeline.decide(guide, look.setting)
         selected: Selected | None = None
@@ -206,14 +210,14 @@ class Studio:
         if not budget.exited:
             selected, toggled = _kept(ranked, grid, budget.num_keep, look)
         selection = None if selected is None else selected.selection
-        target = None if selection is None else self._answers.get(_answer_key(look, selection))
+        target = None if selection is None else self._timed(look, selection)
         result = pipeline.assemble(
             guide,
             look.setting,
             look.selector,
             selected,
             target=target,
-            full=self._answers.get(_answer_key(look, None)),
+            full=self._timed(look, None),
         )
         key = "-".join(_answer_key(look, selection))
         return Scene(look, guide, grid, budget, ranked.saliency, ranked.order, toggled, result, key)
@@ -266,8 +270,10 @@ def _inside(patch: int, grid: PatchGrid) -> int:
     return patch
 
 
-def _answer_key(look: Look, selection: TokenSelection | None) -> tuple[str, str, str]:
+def _answer_key(
+    look: Look, selection: TokenSelection | None, positions: str = "right"
+) -> tuple[str, str, str, str]:
     kept = "all"
     if selection is not None and selection.num_keep < selection.grid.num_patches:
         kept = np.packbits(selection.token_mask).tobytes().hex()
-    return (look.source, look.pair, kept)
+    return (look.source, look.pair, kept, positions)

@@ -5,6 +5,7 @@ A slider moves only the last one, a few kB; the picture itself is sent once.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection
 
 import numpy as np
@@ -15,7 +16,7 @@ from tinydrop.tokens import PatchGrid, Saliency, TokenSelection, mask_outline
 from tinydrop.views.markup import data_uri, escape, number_list
 from tinydrop.views.palette import heat_colours
 
-__all__ = ["map_layer", "mask_layer", "picture_layer"]
+__all__ = ["map_layer", "mask_layer", "outline_path", "picture_layer"]
 
 SPAN = 560
 """Length of the grid's longer side in the layers' own coordinates; the page stretches them."""
@@ -65,6 +66,7 @@ def mask_layer(
     selection: TokenSelection | None,
     forced_in: Collection[int] = (),
     forced_out: Collection[int] = (),
+    hatching: str = "td-hatching",
 ) -> str:
     """Return the kept set as SVG: dropped patches faded and hatched, kept ones outlined.
 
@@ -73,6 +75,8 @@ def mask_layer(
         selection: the kept set; None after an early exit, which keeps nothing and fades nothing.
         forced_in: patches that a person forced in.
         forced_out: patches that a person forced out.
+        hatching: the pattern's id; each stage of a page has its own, since one that lies in a
+            hidden part of the page draws nothing.
     """
     mask = np.zeros(grid.num_patches, dtype=np.bool_) if selection is None else selection.token_mask
     unit = _unit(grid)
@@ -81,11 +85,11 @@ def mask_layer(
         label, body = "Early exit: no patch is kept", ""
     else:
         label = f"{selection.num_keep} of {grid.num_patches} patches kept"
-        outline = _path(mask_outline(mask.reshape(grid.rows, grid.cols)), unit)
+        outline = outline_path(selection, unit)
         dropped = f"M0 0H{width}V{height}H0Z{outline}"
         body = (
             f'<path class="td-veil" fill-rule="evenodd" d="{dropped}"/>'
-            f'<path class="td-hatch" fill-rule="evenodd" d="{dropped}"/>'
+            f'<path fill="url(#{hatching})" class="td-hatch" fill-rule="evenodd" d="{dropped}"/>'
             f'<path class="td-casing" d="{outline}"/><path class="td-edge" d="{outline}"/>'
         )
     marks = "".join(
@@ -102,22 +106,32 @@ def mask_layer(
         f'data-kept="{"".join("01"[int(kept)] for kept in mask)}" '
         f'data-in="{number_list(sorted(forced_in))}" '
         f'data-out="{number_list(sorted(forced_out))}">'
-        '<defs><pattern id="td-hatching" width="10" height="10" patternUnits="userSpaceOnUse" '
+        f'<defs><pattern id="{hatching}" width="10" height="10" patternUnits="userSpaceOnUse" '
         'patternTransform="rotate(45)"><path class="td-stroke" d="M0 0V10"/></pattern></defs>'
         f'<path class="td-grid" d="{lines}"/>{body}{marks}</svg>'
     )
 
 
+def outline_path(selection: TokenSelection, unit: int = 1) -> str:
+    """Return the borders of the kept patches as SVG path data, ``unit`` long per patch.
+
+    The loops turn at right angles, so each side after the first corner is one number.
+    """
+    grid = selection.grid
+    loops = mask_outline(selection.token_mask.reshape(grid.rows, grid.cols))
+    return "".join(_loop([(col * unit, row * unit) for col, row in loop]) for loop in loops)
+
+
+def _loop(corners: list[tuple[int, int]]) -> str:
+    sides = "".join(
+        f"H{x}" if y == last else f"V{y}" for (_, last), (x, y) in itertools.pairwise(corners)
+    )
+    return f"M{corners[0][0]} {corners[0][1]}{sides}Z"
+
+
 def _unit(grid: PatchGrid) -> int:
     """Return the length of a patch in the layers' coordinates."""
     return max(4, SPAN // max(grid.rows, grid.cols))
-
-
-def _path(loops: tuple[tuple[tuple[int, int], ...], ...], unit: int) -> str:
-    """Return closed loops of grid corners as SVG path data."""
-    return "".join(
-        "M" + "L".join(f"{col * unit} {row * unit}" for col, row in loop) + "Z" for loop in loops
-    )
 
 
 def _mark(grid: PatchGrid, patch: int, kind: str) -> str:

@@ -71,6 +71,7 @@ for (const name of ['dragover', 'dragleave', 'drop']) {
   });
 }
 document.addEventListener('paste', (event) => {
+  if (!element.getClientRects().length) return;   // another page is shown, with a zone of its own
   const item = [...(event.clipboardData?.items ?? [])].find((one) => one.type.startsWith('image/'));
   if (item) send(item.getAsFile());
 });

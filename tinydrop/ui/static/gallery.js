@@ -9,7 +9,12 @@ element.addEventListener('click', (event) => {
   trigger('pick', { sample: others[Math.floor(Math.random() * others.length)].dataset.sample });
 });
 
-// The actions card says which sample is on the stage; see actions.js.
-window.addEventListener('td-look', (event) => {
-  for (const button of buttons()) button.setAttribute('aria-pressed', String(button.dataset.sample === event.detail.sample));
-});
+// A part of the page says which sample is on its stage; see actions.js.
+let shown = null;
+
+function mark() {
+  for (const button of buttons()) button.setAttribute('aria-pressed', String(button.dataset.sample === shown));
+}
+
+window.addEventListener(props.told ?? 'td-look', (event) => { shown = event.detail.sample; mark(); });
+watch('value', mark);

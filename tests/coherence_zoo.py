@@ -1,0 +1,92 @@
+"""A small pair behind a Coherence page that counts what its target is asked."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from trace_zoo import picture_bytes, small_drop
+
+from tinydrop import TinyDrop
+from tinydrop.budget import Setting
+from tinydrop.errors import WeightsUnavailableError
+from tinydrop.pairs import PRESETS
+from tinydrop.pipeline import Guide
+from tinydrop.results import Answer
+from tinydrop.tokens import TokenSelection
+from tinydrop.ui.coherence_handlers import START_LEVEL, Coherence
+from tinydrop.ui.coherence_study import Comparison, Study
+from tinydrop.ui.look import BUNDLED, Look
+from tinydrop.ui.samples import Sample
+from tinydrop.ui.studio import Studio
+
+__all__ = [
+    "OTHER", "Counting", "compared", "finish", "look_at", "make_page", "make_pictures", "opened",
+    "windowed_drop",
+]  # fmt: skip
+
+OTHER = next(iter(PRESETS))
+
+
+class Counting(TinyDrop):
+    """A pair that counts what the target is asked, and fails where it is told to."""
+
+    runs = 0
+    broken = False
+
+    def classify(
+        self, guide: Guide, selection: TokenSelection | None = None, *, positions: str = "right"
+    ) -> Answer:
+        if self.broken:
+            raise WeightsUnavailableError("The target cannot run; choose another pair.")
+        self.runs += 1
+        return super().classify(guide, selection, positions=positions)
+
+
+def windowed_drop() -> TinyDrop:
+    """Return a pair with a windowed target, under the name of a preset."""
+    return TinyDrop(replace(small_drop(windowed=True).pair, name=OTHER))
+
+
+def make_pictures(folder: Path) -> Path:
+    """Write two made-up pictures, first.png and second.png, and return the folder."""
+    for seed, name in enumerate(("first", "second")):
+        (folder / f"{name}.png").write_bytes(picture_bytes(seed))
+    return folder
+
+
+def make_page(drop: TinyDrop, folder: Path, other: TinyDrop | None = None) -> Coherence:
+    """Return a page over a pair as the bundled one, with two samples."""
+    samples = [
+        Sample(name, folder / f"{name}.png", name.title(), f"A {name} picture", "Nobody, CC0")
+        for name in ("first", "second")
+    ]
+    studio = Studio(lambda pair, _progress: drop if pair == BUNDLED else other or drop)
+    return Coherence(studio, samples)
+
+
+def look_at(folder: Path) -> Look:
+    """Return what is on Explore's stage; all would exit there, which plays no part here."""
+    path = folder / "first.png"
+    return Look(str(path), path.name, "first", BUNDLED, Setting(tau=0.01), "eigencam")
+
+
+def opened(page: Coherence, look: Look) -> Study:
+    study = page.open(None, look, START_LEVEL)["study"]
+    assert isinstance(study, Study)
+    return study
+
+
+def compared(page: Coherence, study: Study, level: int = START_LEVEL) -> Comparison:
+    found = page.comparer.compare(study, level)
+    assert found is not None
+    return found
+
+
+def finish(page: Coherence, study: Study, level: int = START_LEVEL) -> None:
+    """Do as the browser does: ask until nothing is missing."""
+    for _ in range(200):
+        settled = page.settle(study, level, page.run(study, level)["failed"])
+        if "data-pending" not in settled["ask"]:
+            return
+    raise AssertionError("the page never stops asking")

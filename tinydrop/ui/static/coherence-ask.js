@@ -1,0 +1,20 @@
+// What the page still lacks: ask for it at once, or when the level has rested for a while.
+const REST = 400;           // milliseconds
+let timer = null;
+let moved = -REST;
+
+function follow() {
+  const now = element.querySelector('[data-ask]');
+  if (!now) return;
+  window.dispatchEvent(new CustomEvent('ch-look', { detail: { sample: now.dataset.sample || null } }));
+  clearTimeout(timer);
+  if (!now.dataset.pending) return;
+  const wait = now.dataset.urgent === '1' ? 0 : Math.max(0, REST - (performance.now() - moved));
+  timer = setTimeout(() => trigger('pending'), wait);
+}
+
+document.addEventListener('input', (event) => {
+  if (event.target.closest('#ch-level')) moved = performance.now();
+});
+watch('value', follow);
+follow();

@@ -80,7 +80,7 @@ def whole_pixels(seed: int, batch: int = 1) -> torch.Tensor:
     st.integers(0, 10_000), st.integers(0, ROWS - 1), st.integers(0, COLS - 1),
     st.integers(0, CLASSES - 1),
 )  # fmt: skip
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_a_shift_by_whole_cells_shifts_the_map_exactly(seed, down, right, index):
     pixels = whole_pixels(seed)
     moved = pixels.roll((down * CELL, right * CELL), dims=(2, 3))
@@ -90,7 +90,7 @@ def test_a_shift_by_whole_cells_shifts_the_map_exactly(seed, down, right, index)
 
 
 @given(st.integers(0, 10_000), st.integers(0, 4), st.integers(0, 4))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_the_shift_reaches_the_targets_finer_grid_exactly(seed, down, right):
     """A thing on an empty ground, moved by whole cells: its map on 16x16 moves by twice as many."""
     thing = torch.zeros((1, 3, ROWS * CELL, COLS * CELL))
@@ -115,7 +115,7 @@ def test_negative_twin_a_shift_by_half_a_cell_does_not_shift_the_map():
 
 @pytest.mark.parametrize("method", SALIENCY_METHODS)
 @given(st.integers(0, 10_000), st.lists(st.integers(0, CLASSES - 1), min_size=1, max_size=5))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_a_batch_gives_each_picture_its_own_map(method, seed, classes):
     pixels = whole_pixels(seed, len(classes))
     together = maps_of(pixels, classes, method)
@@ -127,7 +127,7 @@ def test_a_batch_gives_each_picture_its_own_map(method, seed, classes):
 
 @pytest.mark.parametrize("method", SALIENCY_METHODS)
 @given(st.integers(0, 10_000))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_a_mirrored_picture_has_a_mirrored_map(method, seed):
     pixels = whole_pixels(seed)
     (plain,), (mirrored,) = (maps_of(p, [0], method) for p in (pixels, pixels.flip(3)))

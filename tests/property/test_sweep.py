@@ -24,7 +24,7 @@ temperatures = st.sampled_from(BIG.provenance.temperatures)
 sizes = st.one_of(st.integers(1, 700), st.sampled_from([1, 2, 127, 128, 129, 256, 384]))
 
 
-@tries(max_examples=150, deadline=None)
+@tries(max_examples=150)
 @given(
     sizes,
     st.lists(taus, min_size=1, max_size=4),
@@ -45,7 +45,7 @@ def test_every_cell_of_a_grid_has_the_counts_of_evaluate(size, ts, gs, rule, tem
         assert (grid.saved[cell], grid.exit_rate[cell]) == (out.saved, out.exit_rate)
 
 
-@tries(max_examples=100, deadline=None)
+@tries(max_examples=100)
 @given(sizes, taus, gammas, rules)
 def test_crowded_confidences_change_nothing(size, tau, gamma, rule):
     # Many equal confidences, so that rows of the search begin and end inside runs of equals.
@@ -56,7 +56,7 @@ def test_crowded_confidences_change_nothing(size, tau, gamma, rule):
     assert grid.outcome(0, 0) == evaluate(trace, grid.setting(0, 0))
 
 
-@tries(max_examples=60, deadline=None)
+@tries(max_examples=60)
 @given(taus, gammas, rules, temperatures, st.integers(0, 680))
 def test_a_replay_decides_like_the_pipeline(tau, gamma, rule, temperature, start):
     setting = Setting(tau, gamma, temperature, rule)

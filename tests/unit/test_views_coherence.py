@@ -30,6 +30,7 @@ from tinydrop.views.coherence_words import (
     POSITION_TITLES,
     agreement,
     say_parts,
+    signed,
 )
 from tinydrop.views.words import plain_text
 
@@ -140,6 +141,12 @@ class TestSentence:
         assert every.endswith("60 % sure.")
         waits = plain_text(say_parts(3, 6, "random", "right", None, answer(0)))
         assert waits == "The target is looking at 3 of 6 patches (random)…"
+
+    @pytest.mark.parametrize(
+        ("value", "text"), [(0.346, "+0.35"), (-1.2, "−1.20"), (-0.004, "±0.00"), (0.0, "±0.00")]
+    )
+    def test_a_difference_carries_its_sign(self, value: float, text: str) -> None:
+        assert signed(value) == text
 
     def test_agreement(self) -> None:
         assert agreement(answer(2), answer(2))[0] == "ch-same"

@@ -22,6 +22,7 @@ from tinydrop.views.coherence_words import (
     ARRANGEMENT_TITLES,
     POSITION_NOTES,
     POSITION_TITLES,
+    plain,
     say_parts,
     signed,
 )
@@ -245,5 +246,5 @@ def _paint(comparison: Comparison, full: Answer | None, *, stopped: bool) -> str
         against.insert(0, f"<b>{signed(own - before)}</b> against {named}")
     return (
         f'<p class="ch-logit" aria-live="polite">Logit of <b>{escape(full.name)}</b> on the stage: '
-        f"<b>{signed(own).removeprefix('+')}</b>; {', '.join(against)}.</p>"
+        f"<b>{plain(own)}</b>; {', '.join(against)}.</p>"
     )

@@ -95,7 +95,7 @@ SELECTOR_NOTES: Mapping[str, str] = MappingProxyType(
         "patch answers for itself.",
         "layercam": "Weighs each place by its own positive gradient, which draws finer maps.",
         "eigencam": "Follows the features' strongest common direction and looks at no class.",
-        "coverage": "Gives half of the patches to Grad-CAM's highest and spreads the others evenly "
+        "coverage": "Gives a quarter of the patches to Grad-CAM's highest and spreads the rest evenly "
         "over what is left.",
         "coherent": "Starts at Grad-CAM's highest patch and grows one region, so that it is always "
         "in one piece.",

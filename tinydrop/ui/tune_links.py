@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from tinydrop.budget import Setting
 from tinydrop.errors import SettingError
 
-__all__ = ["named_in", "query_of_setting", "setting_from_query"]
+__all__ = ["VIEW", "named_in", "query_of_setting", "setting_from_query"]
 
 VIEW = "tune"
 # Other names than Explore's: a link to one page leaves the other one as it is.

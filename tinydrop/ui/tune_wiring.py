@@ -9,7 +9,7 @@ import gradio as gr
 
 from tinydrop.ui.handlers import Explore
 from tinydrop.ui.tune import Tune, Updates
-from tinydrop.ui.tune_links import named_in
+from tinydrop.ui.tune_links import VIEW, named_in
 from tinydrop.ui.tune_zip import Jobs
 from tinydrop.ui.wiring import CONTROLS as EXPLORE_CONTROLS
 from tinydrop.ui.wiring import MOVING as EXPLORE_MOVING
@@ -61,11 +61,17 @@ def wire_tune(
         if sentence:
             return {parts["message"]: sentence}
         taken = {explore_parts[name]: value for name, value in updates.items()}
-        return {parts["message"]: "", pages: gr.Tabs(selected=EXPLORE_ID)} | taken
+        return {parts["message"]: ""} | taken
 
     # Explore's number fields follow on their own; the rule's menu does not, so it is told.
     parts["actions"].use(
-        use, controls, [parts["message"], pages, *_some(explore_parts, CONTROLS)], **QUICK
+        use, controls, [parts["message"], *_some(explore_parts, CONTROLS)], **QUICK
+    ).then(
+        None,
+        [parts["message"]],
+        [pages],
+        js=f"(message) => message ? {{ __type__: 'update' }} : {_turned_to(EXPLORE_ID)}",
+        **QUICK,
     ).then(
         _named(explore_parts, explore.slide),
         _some(explore_parts, ("look", *EXPLORE_CONTROLS)),
@@ -79,15 +85,26 @@ def _wire_opening(demo: gr.Blocks, pages: gr.Tabs, parts: Parts, tune: Tune) -> 
 
     def linked(request: gr.Request) -> dict[Any, Any]:
         query = dict(request.query_params)
-        if not named_in(query):
-            return {pages: gr.skip()}
-        return {pages: gr.Tabs(selected=TUNE_ID), parts["query"]: query}
+        return {parts["query"]: query if named_in(query) else {}}
 
-    demo.load(linked, None, [pages, parts["query"]], **QUICK)
+    # In the browser: gradio tells every output of an event that ran on the server about each later
+    # event, and for a container it then copies everything inside, which takes 50 ms and more.
+    demo.load(linked, None, [parts["query"]], **QUICK).then(
+        None,
+        None,
+        [pages],
+        js=f"() => new URLSearchParams(location.search).get('view') === '{VIEW}' ? "
+        f"{_turned_to(TUNE_ID)} : {{ __type__: 'update' }}",
+        **QUICK,
+    )
     opened = parts["numbers"].open(
         _named(parts, tune.open), [parts["query"]], _some(parts, (*SHOWN, "notice")), **QUICK
     )
     _draw_after(opened, parts, tune)
+
+
+def _turned_to(page: str) -> str:
+    return f"{{ __type__: 'update', selected: '{page}' }}"
 
 
 def _draw_after(event: Any, parts: Parts, tune: Tune) -> None:

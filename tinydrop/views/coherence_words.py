@@ -18,6 +18,7 @@ __all__ = [
     "POSITION_TITLES",
     "Words",
     "agreement",
+    "plain",
     "say_parts",
     "signed",
 ]
@@ -73,7 +74,8 @@ def _share(value: float) -> str:
     return f"{100 * value:.0f} %"
 
 
-def _plain(value: float) -> str:
+def plain(value: float) -> str:
+    """Return a number with two decimals and a real minus."""
     return f"{value:.2f}".replace("-", "−")
 
 
@@ -116,7 +118,7 @@ MEASURE_WORDS: Mapping[str, Words] = MappingProxyType(
             "(N / W) · Σ w<sub>ij</sub> (x<sub>i</sub> − x̄)(x<sub>j</sub> − x̄) / "
             "Σ (x<sub>i</sub> − x̄)²; x is 1 for kept and 0 for dropped, w is 1 for patches that "
             "share a side, W its sum",
-            _plain,
+            plain,
         ),
         "gearys_c": Words(
             "Geary’s C",
@@ -124,13 +126,13 @@ MEASURE_WORDS: Mapping[str, Words] = MappingProxyType(
             "alternate.",
             "((N − 1) / 2W) · Σ w<sub>ij</sub> (x<sub>i</sub> − x<sub>j</sub>)² / "
             "Σ (x<sub>i</sub> − x̄)²",
-            _plain,
+            plain,
         ),
         "compactness": Words(
             "Compactness",
             "1 is a disc, and pieces far apart are near 0.",
             "K² / (2π I), where I is the moment of inertia about the centroid, in patches",
-            _plain,
+            plain,
         ),
         "bounding_box_fill": Words(
             "Box fill",
@@ -160,13 +162,13 @@ MAP_WORDS: Mapping[str, Words] = MappingProxyType(
             "Moran’s I of the map",
             "Do neighbouring places of the map have like values? Near 0 by chance.",
             MEASURE_WORDS["morans_i"].formula,
-            _plain,
+            plain,
         ),
         "gearys_c": Words(
             "Geary’s C of the map",
             "How much do neighbouring places of the map differ? 1 by chance.",
             MEASURE_WORDS["gearys_c"].formula,
-            _plain,
+            plain,
         ),
     }
 )
@@ -236,5 +238,6 @@ def say_parts(
 
 
 def signed(value: float) -> str:
-    """Return a difference with its sign and two decimals."""
-    return f"{value:+.2f}".replace("-", "−")
+    """Return a difference with its sign and two decimals; one that rounds to nothing has both."""
+    text = f"{value:+.2f}".replace("-", "−")
+    return "±0.00" if text in ("+0.00", "−0.00") else text

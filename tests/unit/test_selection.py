@@ -89,11 +89,11 @@ def test_coverage_alternates_between_the_map_and_the_lattice():
     """4x4: the Bayer order starts 0, 10, 2, 8, 5; the map prefers the last row from the right."""
     made = saliency(np.arange(16.0).reshape(4, 4))
     assert uniform_order(PatchGrid(4, 4)).tolist()[:5] == [0, 10, 2, 8, 5]
-    assert COVERAGE_SHARE == 0.25
-    assert coverage_order(made).tolist()[:8] == [15, 0, 14, 10, 13, 2, 12, 8]
+    assert coverage_order(made, 0.5).tolist()[:8] == [15, 0, 14, 10, 13, 2, 12, 8]
     # The map reaches 10, which the lattice has brought already, and goes on with 9.
-    assert coverage_order(made).tolist()[8:13] == [11, 5, 9, 7, 6]
-    assert coverage_order(made, 0.25).tolist()[:6] == [15, 0, 10, 2, 14, 8]
+    assert coverage_order(made, 0.5).tolist()[8:13] == [11, 5, 9, 7, 6]
+    assert COVERAGE_SHARE == 0.25
+    assert coverage_order(made).tolist()[:6] == [15, 0, 10, 2, 14, 8]
     assert coverage_order(made, 0.75).tolist()[:6] == [15, 14, 13, 0, 12, 11]
 
 

@@ -95,8 +95,8 @@ SELECTOR_NOTES: Mapping[str, str] = MappingProxyType(
         "patch answers for itself.",
         "layercam": "Weighs each place by its own positive gradient, which draws finer maps.",
         "eigencam": "Follows the features' strongest common direction and looks at no class.",
-        "coverage": "Gives a quarter of the patches to Grad-CAM's highest and spreads the rest evenly "
-        "over what is left.",
+        "coverage": "Gives a quarter of the patches to Grad-CAM's highest and spreads the rest "
+        "evenly over what is left.",
         "coherent": "Starts at Grad-CAM's highest patch and grows one region, so that it is always "
         "in one piece.",
         "inverse": "Keeps the patches that Grad-CAM would drop first: what is left should not be "

@@ -12,6 +12,7 @@ import gradio as gr
 from tinydrop.check import FamiliesTable, check_model, known_models, read_families
 from tinydrop.errors import SettingError, TinyDropError
 from tinydrop.ui.components import read_asset
+from tinydrop.ui.layout import plain
 from tinydrop.ui.wiring import MODEL_QUEUE
 from tinydrop.views.check_card import models_table, report_card
 from tinydrop.views.markup import escape
@@ -85,31 +86,27 @@ class Check:
 def check_page() -> Parts:
     """Lay the page out and return its components by name; it is filled when first shown."""
     parts: Parts = {}
-    _html(CHECK_HEADER)
-    parts["message"] = _html("", elem_classes=["tn-message"], elem_id="ck-message")
+    plain(CHECK_HEADER)
+    parts["message"] = plain("", elem_classes=["tn-message"], elem_id="ck-message")
     with gr.Row(elem_id="ck-main"):
         with gr.Column(elem_id="ck-left"):
             with gr.Column(elem_classes=["td-card"], elem_id="ck-card-any"):
-                _html("<h2>Any model of timm</h2>")
+                plain("<h2>Any model of timm</h2>")
                 parts["model"] = gr.Dropdown(
                     [FIRST], value=FIRST, label="model", info="random weights, no download",
                     elem_id="ck-model", filterable=True, interactive=True,
                 )  # fmt: skip
                 parts["go"] = gr.Button("Check this model", elem_id="ck-go", variant="primary")
             with gr.Column(elem_classes=["td-card"], elem_id="ck-card-list"):
-                _html("<h2>Checked beforehand</h2>")
-                parts["models"] = _html("", js_on_load=read_asset("check.js"), elem_id="ck-models")
+                plain("<h2>Checked beforehand</h2>")
+                parts["models"] = plain("", js_on_load=read_asset("check.js"), elem_id="ck-models")
         with (
             gr.Column(elem_id="ck-right"),
             gr.Column(elem_classes=["td-card"], elem_id="ck-card-report"),
         ):
-            parts["report"] = _html("", elem_id="ck-report")
-    parts["foot"] = _html("")
+            parts["report"] = plain("", elem_id="ck-report")
+    parts["foot"] = plain("")
     return parts
-
-
-def _html(value: str = "", **more: Any) -> gr.HTML:
-    return gr.HTML(value, apply_default_css=False, **{"js_on_load": None} | more)
 
 
 def wire_check(tab: gr.Tab, parts: Parts, check: Check) -> None:

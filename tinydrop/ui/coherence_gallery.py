@@ -17,6 +17,7 @@ from tinydrop.ui.coherence_collection import Collection
 from tinydrop.ui.coherence_panels import panels, tenths_panel
 from tinydrop.ui.components import read_asset
 from tinydrop.ui.frames import alert
+from tinydrop.ui.layout import plain
 from tinydrop.ui.texts import GENERIC_ERROR
 from tinydrop.views.coherence_gallery import cards_html, filter_html
 
@@ -126,9 +127,9 @@ class Gallery:
 def gallery_section(parts: Parts) -> None:
     """Lay out the gallery and add its components to the page's parts."""
     parts["cg_wish"] = gr.State(None)
-    parts["cg_message"] = _html("", elem_classes=["tn-message"])
+    parts["cg_message"] = plain("", elem_classes=["tn-message"])
     with gr.Column(elem_id="cg-card", elem_classes=["td-card"]):
-        _html(
+        plain(
             "<h2>What goes wrong in a whole data set</h2>"
             '<p class="td-hint">Every picture that the bundled pair was measured on, drawn from '
             "its trace: the guidance’s map and the patches that are kept. No photograph of a data "
@@ -139,12 +140,12 @@ def gallery_section(parts: Parts) -> None:
                 1, BUDGET_LEVELS, START_LEVEL, step=1, label="level", info="of 16, for all "
                 "pictures", elem_id="cg-level", elem_classes=["td-slider"], interactive=True,
             )  # fmt: skip
-            parts["cg_kept"] = _html(elem_id="cg-kept")
+            parts["cg_kept"] = plain(elem_id="cg-kept")
         parts["cg_filter"] = _asker('<p class="td-waiting">Reading the trace…</p>', "cg-filter")
         parts["cg_open"] = _asker("", "cg-open")
         parts["cg_cards"] = _asker("", "cg-cards")
         with gr.Accordion("How are the kinds told?", open=False, elem_classes=["td-fold"]):
-            _html(_kinds_formula(), elem_classes=["td-formula"])
+            plain(_kinds_formula(), elem_classes=["td-formula"])
 
 
 def wire_gallery(tab: gr.Tab, parts: Parts, gallery: Gallery) -> None:
@@ -173,10 +174,6 @@ def _asker(value: str, name: str) -> gr.HTML:
     return gr.HTML(
         value, js_on_load=read_asset("coherence-gallery.js"), apply_default_css=False, elem_id=name
     )
-
-
-def _html(value: str = "", **more: Any) -> gr.HTML:
-    return gr.HTML(value, apply_default_css=False, **{"js_on_load": None} | more)
 
 
 def _kinds_formula() -> str:

@@ -12,6 +12,7 @@ from tinydrop.ui.coherence_gallery import gallery_section
 from tinydrop.ui.coherence_handlers import START_LEVEL
 from tinydrop.ui.coherence_panels import panels_section
 from tinydrop.ui.components import Dropzone, read_asset
+from tinydrop.ui.layout import card, fold, plain
 from tinydrop.views.coherence_measures import measure_formulas
 
 __all__ = ["SECTIONS", "Parts", "coherence_page"]
@@ -47,8 +48,8 @@ LOGIT_NOTE = (
 def coherence_page() -> Parts:
     """Lay the page out, section by section, and return its components by name."""
     parts: Parts = {"study": gr.State(None), "failed": gr.State(0)}
-    _html(HEADER)
-    parts["message"] = _html("", elem_classes=["tn-message"], elem_id="ch-message")
+    plain(HEADER)
+    parts["message"] = plain("", elem_classes=["tn-message"], elem_id="ch-message")
     parts["ask"] = gr.HTML(
         "", js_on_load=read_asset("coherence-ask.js"), apply_default_css=False, elem_id="ch-ask"
     )
@@ -70,7 +71,7 @@ def _one_picture(parts: Parts) -> None:
 
 def _film(parts: Parts) -> None:
     """The film of the arrangement: level by level, and at every K on demand."""
-    with _card("film", "Film", TEACH["film"]):
+    with card("ch-card-film", "Film", TEACH["film"]):
         parts["film"] = gr.HTML(
             "",
             html_template='${value}<output class="ch-film-said" aria-live="polite"></output>',
@@ -89,11 +90,11 @@ def _film(parts: Parts) -> None:
 
 def _measures(parts: Parts) -> None:
     """The verdict, and what it rests on."""
-    with _card("measures", "Is what is kept coherent?"):
-        parts["verdict"] = _html('<p class="td-waiting">Looking…</p>', elem_id="ch-verdict")
-        _html(f'<p class="td-hint">{TEACH["measures"]}</p>')
-        parts["measures"] = _html(elem_id="ch-measures")
-        _fold("How is each counted?", measure_formulas())
+    with card("ch-card-measures", "Is what is kept coherent?"):
+        parts["verdict"] = plain('<p class="td-waiting">Looking…</p>', elem_id="ch-verdict")
+        plain(f'<p class="td-hint">{TEACH["measures"]}</p>')
+        parts["measures"] = plain(elem_id="ch-measures")
+        fold("How is each counted?", measure_formulas())
 
 
 SECTIONS: tuple[Callable[[Parts], None], ...] = (
@@ -106,26 +107,8 @@ SECTIONS: tuple[Callable[[Parts], None], ...] = (
 """What the page consists of, from top to bottom; each adds its components to the parts."""
 
 
-def _html(value: str = "", **more: Any) -> gr.HTML:
-    return gr.HTML(value, apply_default_css=False, **{"js_on_load": None} | more)
-
-
-def _card(name: str, title: str = "", teach: str = "") -> gr.Column:
-    card = gr.Column(elem_id=f"ch-card-{name}", elem_classes=["td-card"])
-    if title:
-        with card:
-            said = f'<p class="td-hint">{teach}</p>' if teach else ""
-            _html(f"<h2>{title}</h2>{said}")
-    return card
-
-
-def _fold(label: str, text: str) -> None:
-    with gr.Accordion(label, open=False, elem_classes=["td-fold"]):
-        _html(text, elem_classes=["td-formula"])
-
-
 def _left(parts: Parts) -> None:
-    with _card("picture", "Picture"):
+    with card("ch-card-picture", "Picture"):
         parts["drop"] = Dropzone(elem_id="ch-dropzone")
         parts["gallery"] = gr.HTML(
             "",
@@ -134,19 +117,19 @@ def _left(parts: Parts) -> None:
             apply_default_css=False,
             elem_id="ch-gallery",
         )
-    with _card("level", "How many patches?"):
+    with card("ch-card-level", "How many patches?"):
         parts["level"] = gr.Slider(
             1, BUDGET_LEVELS, START_LEVEL, step=1, label="level", info="of 16",
             elem_id="ch-level", elem_classes=["td-slider"], interactive=True,
         )  # fmt: skip
-        parts["kept"] = _html(elem_id="ch-kept")
-        _html(f'<p class="td-hint">{LEVEL_NOTE}</p>')
-        _fold("How many is that?", "<p>K = ⌈N · level / 16⌉ of the N patches, as in Explore.</p>")
+        parts["kept"] = plain(elem_id="ch-kept")
+        plain(f'<p class="td-hint">{LEVEL_NOTE}</p>')
+        fold("How many is that?", "<p>K = ⌈N · level / 16⌉ of the N patches, as in Explore.</p>")
 
 
 def _middle(parts: Parts) -> None:
     with (
-        _card("stage"),
+        card("ch-card-stage"),
         gr.HTML(
             html_template=read_asset("coherence-stage.html"),
             js_on_load=read_asset("board.js") + read_asset("coherence-stage.js"),
@@ -157,19 +140,19 @@ def _middle(parts: Parts) -> None:
         parts["stage"] = stage
         with gr.Column(elem_id="ch-board", elem_classes=["td-board"]):
             for name in ("picture", "map", "mask"):
-                parts[name] = _html(elem_classes=["td-layer", f"td-layer-{name}"])
-    with _card("paint", "What painting does"):
-        parts["paint"] = _html(elem_id="ch-paint")
-        _fold("What is a logit?", LOGIT_NOTE)
+                parts[name] = plain(elem_classes=["td-layer", f"td-layer-{name}"])
+    with card("ch-card-paint", "What painting does"):
+        parts["paint"] = plain(elem_id="ch-paint")
+        fold("What is a logit?", LOGIT_NOTE)
     with gr.Column(elem_id="ch-credit"):
-        parts["credit"] = _html()
+        parts["credit"] = plain()
 
 
 def _right(parts: Parts) -> None:
-    with _card("say"):
-        parts["say"] = _html('<p class="td-say">Looking…</p>', elem_id="ch-say")
+    with card("ch-card-say"):
+        parts["say"] = plain('<p class="td-say">Looking…</p>', elem_id="ch-say")
     for name, title in (("tiles", "Other choices, same K"), ("modes", "Other positions")):
-        with _card(name, title, TEACH[name]):
+        with card(f"ch-card-{name}", title, TEACH[name]):
             parts[name] = gr.HTML(
                 "",
                 js_on_load=read_asset("coherence-tiles.js"),

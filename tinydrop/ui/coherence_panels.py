@@ -13,6 +13,7 @@ import gradio as gr
 from tinydrop.quality import Intervention, InterventionTable
 from tinydrop.ui.coherence_collection import Collection
 from tinydrop.ui.components import read_asset
+from tinydrop.ui.layout import card, fold, plain
 from tinydrop.views.coherence_charts import Line, accuracy_chart, accuracy_table, tenths_chart
 from tinydrop.views.coherence_lessons import INTERVENTION_NAMES, lessons_html
 from tinydrop.views.coherence_tables import (
@@ -57,24 +58,24 @@ COUNTED = {
 
 def panels_section(parts: Parts) -> None:
     """Lay out the panels, below the gallery."""
-    with _card("lesson", "What this pair teaches"):
-        parts["cg_lesson"] = _html('<p class="td-waiting">Reading the tables…</p>')
-    with _card("chart", "Accuracy against kept patches", TEACH["chart"]):
+    with card("cg-card-lesson", "What this pair teaches"):
+        parts["cg_lesson"] = plain('<p class="td-waiting">Reading the tables…</p>')
+    with card("cg-card-chart", "Accuracy against kept patches", TEACH["chart"]):
         parts["cg_chart"] = _chart("cg-chart")
         with gr.Accordion("The figures as a table", open=False, elem_classes=["td-fold"]):
-            parts["cg_table"] = _html()
-        _fold(COUNTED["chart"])
+            parts["cg_table"] = plain()
+        fold("How is this counted?", COUNTED["chart"])
     with gr.Row(elem_id="cg-beside"):
-        with _card("modes", "Right and wrong positions", TEACH["modes"]):
+        with card("cg-card-modes", "Right and wrong positions", TEACH["modes"]):
             parts["cg_modes"] = _chart("cg-modes")
-            _fold(COUNTED["modes"])
-        with _card("tenths", "Accuracy by coherence", TEACH["tenths"]):
-            parts["cg_tenths"] = _html(elem_id="cg-tenths")
-            _fold(COUNTED["tenths"])
-    with _card("quality", "What the maps are worth", TEACH["quality"]):
-        parts["cg_quality"] = _html(elem_id="cg-quality")
-        _fold(quality_counted())
-    parts["cg_foot"] = _html()
+            fold("How is this counted?", COUNTED["modes"])
+        with card("cg-card-tenths", "Accuracy by coherence", TEACH["tenths"]):
+            parts["cg_tenths"] = plain(elem_id="cg-tenths")
+            fold("How is this counted?", COUNTED["tenths"])
+    with card("cg-card-quality", "What the maps are worth", TEACH["quality"]):
+        parts["cg_quality"] = plain(elem_id="cg-quality")
+        fold("How is this counted?", quality_counted())
+    parts["cg_foot"] = plain()
 
 
 def panels(collection: Collection) -> Updates:
@@ -161,24 +162,7 @@ def _line(one: Intervention, name: str, *, shown: bool = True) -> Line:
     return Line(f"{one.kind}-{one.name}", name, one.accuracy, low, high, shown)
 
 
-def _card(name: str, title: str, teach: str = "") -> gr.Column:
-    card = gr.Column(elem_id=f"cg-card-{name}", elem_classes=["td-card"])
-    with card:
-        said = f'<p class="td-hint">{teach}</p>' if teach else ""
-        _html(f"<h2>{title}</h2>{said}")
-    return card
-
-
 def _chart(name: str) -> gr.HTML:
     return gr.HTML(
         "", js_on_load=read_asset("coherence-chart.js"), apply_default_css=False, elem_id=name
     )
-
-
-def _html(value: str = "", **more: Any) -> gr.HTML:
-    return gr.HTML(value, apply_default_css=False, **{"js_on_load": None} | more)
-
-
-def _fold(text: str) -> None:
-    with gr.Accordion("How is this counted?", open=False, elem_classes=["td-fold"]):
-        _html(text, elem_classes=["td-formula"])

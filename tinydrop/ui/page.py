@@ -11,6 +11,7 @@ from tinydrop.pipeline import SELECTORS
 from tinydrop.ui import frames
 from tinydrop.ui.components import Dropzone, read_asset
 from tinydrop.ui.handlers import Updates, pair_choices
+from tinydrop.ui.layout import card, plain
 from tinydrop.ui.texts import HEADER, RULE_TITLES, SELECTOR_TITLES, TOUR
 
 __all__ = ["Parts", "explore_page"]
@@ -23,7 +24,7 @@ def explore_page(first: Updates, samples_html: str) -> Parts:
     """Lay out the page with everything already on it, and return its components by name."""
     parts: Parts = {"look": gr.State(first["look"])}
     gr.HTML(HEADER, apply_default_css=False, elem_id="td-head")
-    parts["message"] = _html("", elem_id="td-message")
+    parts["message"] = plain("", elem_id="td-message")
     gr.HTML(
         html_template=read_asset("tour.html"),
         js_on_load=read_asset("tour.js"),
@@ -37,32 +38,20 @@ def explore_page(first: Updates, samples_html: str) -> Parts:
             _middle(parts, first)
         with gr.Column(elem_id="td-right"):
             _right(parts, first)
-    parts["foot"] = _html(first["foot"])
+    parts["foot"] = plain(first["foot"])
     parts["files"] = gr.HTML(
         "", js_on_load=read_asset("files.js"), elem_id="td-files", apply_default_css=False
     )
     return parts
 
 
-def _html(value: str, **more: Any) -> gr.HTML:
-    return gr.HTML(value, apply_default_css=False, **{"js_on_load": None} | more)
-
-
-def _card(name: str, title: str = "") -> gr.Column:
-    card = gr.Column(elem_id=f"td-card-{name}", elem_classes=["td-card"])
-    if title:
-        with card:
-            _html(f"<h2>{title}</h2>")
-    return card
-
-
 def _left(parts: Parts, first: Updates, samples_html: str) -> None:
-    with _card("picture", "Picture"):
+    with card("td-card-picture", "Picture"):
         parts["drop"] = Dropzone(elem_id="td-dropzone")
         parts["gallery"] = gr.HTML(
             samples_html, js_on_load=read_asset("gallery.js"), apply_default_css=False
         )
-    with _card("thresholds", "Thresholds"):
+    with card("td-card-thresholds", "Thresholds"):
         parts["tau"] = gr.Slider(
             0.01, 1.0, first["tau"], step=0.01, label="tau", info="exit when surer than this",
             elem_id="td-tau", elem_classes=["td-slider"],
@@ -71,9 +60,9 @@ def _left(parts: Parts, first: Updates, samples_html: str) -> None:
             0.05, MAX_GAMMA, first["gamma"], step=0.05, label="gamma", info="low drops more",
             elem_id="td-gamma", elem_classes=["td-slider"],
         )  # fmt: skip
-        parts["curve"] = _html(first["curve"])
+        parts["curve"] = plain(first["curve"])
         with gr.Accordion("How many patches?", open=False, elem_classes=["td-fold"]):
-            parts["budget_formula"] = _html(first["budget_formula"], elem_classes=["td-formula"])
+            parts["budget_formula"] = plain(first["budget_formula"], elem_classes=["td-formula"])
         with gr.Accordion("Temperature and rule", open=False, elem_classes=["td-fold"]):
             parts["temperature"] = gr.Number(
                 first["temperature"], label="temperature", elem_id="td-temperature",
@@ -87,7 +76,7 @@ def _left(parts: Parts, first: Updates, samples_html: str) -> None:
 
 def _middle(parts: Parts, first: Updates) -> None:
     with (
-        _card("stage"),
+        card("td-card-stage"),
         gr.HTML(
             html_template=read_asset("stage.html"),
             js_on_load=read_asset("board.js") + read_asset("stage.js"),
@@ -98,41 +87,41 @@ def _middle(parts: Parts, first: Updates) -> None:
         parts["stage"] = stage
         with gr.Column(elem_id="td-board", elem_classes=["td-board"]):
             for name in ("picture", "map", "mask"):
-                parts[name] = _html(first[name], elem_classes=["td-layer", f"td-layer-{name}"])
+                parts[name] = plain(first[name], elem_classes=["td-layer", f"td-layer-{name}"])
     with gr.Column(elem_id="td-credit"):
-        parts["credit"] = _html(first["credit"])
-    with _card("models", "Models"), gr.Column(elem_id="td-models"):
+        parts["credit"] = plain(first["credit"])
+    with card("td-card-models", "Models"), gr.Column(elem_id="td-models"):
         with gr.Column(min_width=0):
             parts["pair"] = gr.Dropdown(
                 pair_choices(), value=first["pair"], label="guidance and target", elem_id="td-pair"
             )
-            parts["pair_note"] = _html(first["pair_note"])
+            parts["pair_note"] = plain(first["pair_note"])
         with gr.Column(min_width=0):
             parts["selector"] = gr.Dropdown(
                 [(SELECTOR_TITLES.get(name, name), name) for name in SELECTORS],
                 value=first["selector"], label="who chooses the patches", elem_id="td-selector",
             )  # fmt: skip
-            parts["selector_note"] = _html(first["selector_note"])
+            parts["selector_note"] = plain(first["selector_note"])
 
 
 def _right(parts: Parts, first: Updates) -> None:
-    with _card("decision"):
+    with card("td-card-decision"):
         parts["decision"] = gr.HTML(
             first["decision"],
             js_on_load="watch('value', () => {"
             " if (element.querySelector('[data-pending]')) trigger('pending'); });",
             apply_default_css=False,
         )
-    with _card("cost", "Cost of this answer"):
-        parts["cost"] = _html(first["cost"])
+    with card("td-card-cost", "Cost of this answer"):
+        parts["cost"] = plain(first["cost"])
         with gr.Accordion("How is this counted?", open=False, elem_classes=["td-fold"]):
             parts["accounting"] = gr.Radio(
                 list(frames.ACCOUNTING), value=frames.ACCOUNTING[0], elem_id="td-accounting",
                 label="the saliency step is counted as",
             )  # fmt: skip
-            parts["cost_formula"] = _html(first["cost_formula"], elem_classes=["td-formula"])
-    with _card("answers", "What each model says"):
-        parts["answers"] = _html(first["answers"])
+            parts["cost_formula"] = plain(first["cost_formula"], elem_classes=["td-formula"])
+    with card("td-card-answers", "What each model says"):
+        parts["answers"] = plain(first["answers"])
     with gr.Column(elem_id="td-card-actions"):
         parts["actions"] = gr.HTML(
             first["actions"],

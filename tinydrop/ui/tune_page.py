@@ -8,6 +8,7 @@ import gradio as gr
 
 from tinydrop.budget import BUDGET_RULES, MAX_GAMMA
 from tinydrop.ui.components import read_asset
+from tinydrop.ui.layout import card, fold, plain
 from tinydrop.ui.tune import MAX_EPSILON
 from tinydrop.ui.tune_texts import EXPLAINED, TEACH, TUNE_HEADER, ZIP_NOTE
 from tinydrop.ui.tune_zone import ZipZone
@@ -24,9 +25,9 @@ def tune_page() -> Parts:
     script = str(plotly_script())
     gr.set_static_paths([script])  # the one file that the chart fetches, from this server
     parts: Parts = {"query": gr.State({}), "bench": gr.State(""), "job": gr.State("")}
-    _html(TUNE_HEADER)
+    plain(TUNE_HEADER)
     for name in ("message", "notice"):
-        parts[name] = _html("", elem_classes=["tn-message"])
+        parts[name] = plain("", elem_classes=["tn-message"])
     with gr.Row(elem_id="tn-main"):
         with gr.Column(elem_id="tn-left"):
             _setting(parts)
@@ -36,30 +37,12 @@ def tune_page() -> Parts:
             _frontier(parts, script)
             _safe(parts)
             _calibration(parts)
-    parts["foot"] = _html("")
+    parts["foot"] = plain("")
     return parts
 
 
-def _html(value: str = "", **more: Any) -> gr.HTML:
-    return gr.HTML(value, apply_default_css=False, **{"js_on_load": None} | more)
-
-
-def _card(name: str, title: str = "", teach: str = "") -> gr.Column:
-    card = gr.Column(elem_id=f"tn-card-{name}", elem_classes=["td-card"])
-    if title:
-        with card:
-            said = f'<p class="td-hint">{teach}</p>' if teach else ""
-            _html(f"<h2>{title}</h2>{said}")
-    return card
-
-
-def _fold(label: str, text: str) -> None:
-    with gr.Accordion(label, open=False, elem_classes=["td-fold"]):
-        _html(text, elem_classes=["td-formula"])
-
-
 def _setting(parts: Parts) -> None:
-    with _card("setting", "Setting"):
+    with card("tn-card-setting", "Setting"):
         parts["tau"] = gr.Slider(
             0.01, 1.0, 0.7, step=0.01, label="tau", info="exit when surer than this",
             elem_id="tn-tau", elem_classes=["td-slider"], interactive=True,
@@ -68,7 +51,7 @@ def _setting(parts: Parts) -> None:
             0.05, MAX_GAMMA, 1.0, step=0.05, label="gamma", info="low drops more",
             elem_id="tn-gamma", elem_classes=["td-slider"], interactive=True,
         )  # fmt: skip
-        parts["curve"] = _html(elem_id="tn-curve")
+        parts["curve"] = plain(elem_id="tn-curve")
         with gr.Row(elem_id="tn-pickers"):
             parts["temperature"] = gr.Dropdown(
                 [("1", 1.0)], value=1.0, label="temperature", elem_id="tn-temperature",
@@ -89,11 +72,11 @@ def _setting(parts: Parts) -> None:
 
 
 def _trace(parts: Parts) -> None:
-    with _card("trace", "Trace"):
-        parts["trace"] = _html(elem_id="tn-trace")
+    with card("tn-card-trace", "Trace"):
+        parts["trace"] = plain(elem_id="tn-trace")
         with gr.Accordion("Trace my own zip", open=False, elem_classes=["td-fold"]):
             parts["zip"] = ZipZone(elem_id="tn-zip")
-            _html(f'<p class="td-hint">{ZIP_NOTE}</p>')
+            plain(f'<p class="td-hint">{ZIP_NOTE}</p>')
         parts["progress"] = gr.HTML(
             "",
             js_on_load=read_asset("tune-progress.js"),
@@ -103,16 +86,16 @@ def _trace(parts: Parts) -> None:
 
 
 def _numbers(parts: Parts) -> None:
-    with _card("numbers"):
+    with card("tn-card-numbers"):
         parts["numbers"] = gr.HTML(
             '<p class="td-waiting">Reading the trace…</p>',
             js_on_load=read_asset("tune-numbers.js"),
             apply_default_css=False,
             elem_id="tn-numbers",
         )
-        parts["warnings"] = _html(elem_id="tn-warnings")
+        parts["warnings"] = plain(elem_id="tn-warnings")
         with gr.Accordion("How is this counted?", open=False, elem_classes=["td-fold"]):
-            parts["formula"] = _html(elem_classes=["td-formula"])
+            parts["formula"] = plain(elem_classes=["td-formula"])
         parts["intervals"] = gr.HTML(
             "",
             js_on_load=read_asset("tune-intervals.js"),
@@ -122,7 +105,7 @@ def _numbers(parts: Parts) -> None:
 
 
 def _frontier(parts: Parts, script: str) -> None:
-    with _card("frontier", "Accuracy against cost", TEACH["frontier"]):
+    with card("tn-card-frontier", "Accuracy against cost", TEACH["frontier"]):
         parts["frontier"] = gr.HTML(
             "",
             html_template=read_asset("tune-frontier.html").replace("%SCRIPT%", script),
@@ -131,15 +114,15 @@ def _frontier(parts: Parts, script: str) -> None:
             elem_id="tn-frontier",
         )
         with gr.Accordion("The baselines as a table", open=False, elem_classes=["td-fold"]):
-            parts["baselines"] = _html()
-        _fold("How is this drawn?", EXPLAINED["frontier"])
-    with _card("chosen", "Settings for a given drop", TEACH["chosen"]):
+            parts["baselines"] = plain()
+        fold("How is this drawn?", EXPLAINED["frontier"])
+    with card("tn-card-chosen", "Settings for a given drop", TEACH["chosen"]):
         parts["chosen"] = _taker("tn-chosen")
 
 
 def _safe(parts: Parts) -> None:
     with gr.Row(elem_id="tn-safe"):
-        with _card("certified", "A tau with a guarantee", TEACH["certified"]):
+        with card("tn-card-certified", "A tau with a guarantee", TEACH["certified"]):
             with gr.Row(elem_id="tn-promise"):
                 parts["epsilon"] = gr.Number(
                     1.0, label="epsilon", info="largest accuracy drop, points", minimum=0.05,
@@ -152,25 +135,25 @@ def _safe(parts: Parts) -> None:
                     elem_id="tn-bound", interactive=True, min_width=150,
                 )  # fmt: skip
             parts["certified"] = _taker("tn-certified")
-            _fold("What is guaranteed?", EXPLAINED["certified"])
+            fold("What is guaranteed?", EXPLAINED["certified"])
         with gr.Column(elem_id="tn-beside"):
-            with _card("f1", "A tau by F1", TEACH["f1"]):
+            with card("tn-card-f1", "A tau by F1", TEACH["f1"]):
                 parts["f1"] = _taker("tn-f1")
-                _fold("What is F1 here?", EXPLAINED["f1"])
-            with _card("regret", "Exit regret", TEACH["regret"]):
-                parts["regret"] = _html()
+                fold("What is F1 here?", EXPLAINED["f1"])
+            with card("tn-card-regret", "Exit regret", TEACH["regret"]):
+                parts["regret"] = plain()
 
 
 def _calibration(parts: Parts) -> None:
     with gr.Row(elem_id="tn-panels"):
-        with _card("reliability", "Reliability", TEACH["reliability"]):
-            parts["reliability"] = _html()
-            _fold("What is ECE?", EXPLAINED["reliability"])
-        with _card("risk", "Risk and coverage", TEACH["risk"]):
-            parts["risk"] = _html()
-            _fold("What are AURC and AUROC?", EXPLAINED["risk"])
-    with _card("harmful", "Harmful exits", TEACH["harmful"]):
-        parts["harmful"] = _html(elem_id="tn-harmful")
+        with card("tn-card-reliability", "Reliability", TEACH["reliability"]):
+            parts["reliability"] = plain()
+            fold("What is ECE?", EXPLAINED["reliability"])
+        with card("tn-card-risk", "Risk and coverage", TEACH["risk"]):
+            parts["risk"] = plain()
+            fold("What are AURC and AUROC?", EXPLAINED["risk"])
+    with card("tn-card-harmful", "Harmful exits", TEACH["harmful"]):
+        parts["harmful"] = plain(elem_id="tn-harmful")
 
 
 def _taker(elem_id: str) -> gr.HTML:

@@ -7,7 +7,7 @@ import numpy as np
 from tinydrop.budget import BUDGET_LEVELS, Budget, Setting, keep_level, keep_ratio, num_keep
 from tinydrop.views.words import percent
 
-__all__ = ["budget_curve", "budget_formula"]
+__all__ = ["axes", "budget_curve", "budget_formula", "tau_label", "x_of", "y_of"]
 
 WIDTH, HEIGHT = 300, 150
 LEFT, RIGHT, TOP, BOTTOM = 30.0, 290.0, 20.0, 116.0
@@ -26,25 +26,25 @@ def budget_curve(setting: Setting, budget: Budget, num_patches: int) -> str:
     confidence = np.linspace(0.0, setting.tau, STEPS)
     levels = keep_level(keep_ratio(confidence, setting))
     kept = [num_keep(int(level), num_patches) / num_patches for level in levels]
-    path = f"M{_x(0.0):.1f} {_y(kept[0]):.1f}"
+    path = f"M{x_of(0.0):.1f} {y_of(kept[0]):.1f}"
     for c, before, share in zip(confidence[1:], kept, kept[1:], strict=False):
         if share != before:
-            path += f"H{_x(c):.1f}V{_y(share):.1f}"
-    path += f"H{_x(setting.tau):.1f}"
+            path += f"H{x_of(c):.1f}V{y_of(share):.1f}"
+    path += f"H{x_of(setting.tau):.1f}"
     share = budget.num_keep / num_patches
-    tau = _x(setting.tau)
+    tau = x_of(setting.tau)
     return (
         f'<svg class="td-curve" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
         f'aria-label="Share of patches kept against the confidence of the guidance. '
         f'{_here(budget, num_patches)}.">'
-        f"{_axes()}"
+        f"{axes()}"
         f'<rect class="td-exit" x="{tau:.1f}" y="{TOP}" width="{max(RIGHT - tau, 0):.1f}" '
         f'height="{BOTTOM - TOP}"/>'
         f'<path class="td-line" d="{path}V{BOTTOM}H{RIGHT}"/>'
         f'<path class="td-tau" d="M{tau:.1f} {TOP - 4}V{BOTTOM}"/>'
-        f"{_tau_label(setting.tau)}"
-        f'<path class="td-drop" d="M{_x(budget.confidence):.1f} {BOTTOM}V{_y(share):.1f}"/>'
-        f'<circle class="td-dot" cx="{_x(budget.confidence):.1f}" cy="{_y(share):.1f}" r="5"/>'
+        f"{tau_label(setting.tau)}"
+        f'<path class="td-drop" d="M{x_of(budget.confidence):.1f} {BOTTOM}V{y_of(share):.1f}"/>'
+        f'<circle class="td-dot" cx="{x_of(budget.confidence):.1f}" cy="{y_of(share):.1f}" r="5"/>'
         f"</svg>"
         f'<p class="td-hint td-here"><i class="td-key"></i> {_here(budget, num_patches)}</p>'
     )
@@ -83,27 +83,31 @@ def _here(budget: Budget, num_patches: int) -> str:
     )
 
 
-def _x(confidence: float) -> float:
+def x_of(confidence: float) -> float:
+    """Return where a confidence lies on the drawing, from left to right."""
     return LEFT + (RIGHT - LEFT) * float(confidence)
 
 
-def _y(share: float) -> float:
+def y_of(share: float) -> float:
+    """Return where a share of patches lies on the drawing, from the top down."""
     return BOTTOM - (BOTTOM - TOP) * float(share)
 
 
-def _tau_label(tau: float) -> str:
-    anchor, x = ("end", _x(tau) - 5) if tau > 0.3 else ("start", _x(tau) + 5)
+def tau_label(tau: float) -> str:
+    """Return the words beside the exit threshold, on the side where there is room."""
+    anchor, x = ("end", x_of(tau) - 5) if tau > 0.3 else ("start", x_of(tau) + 5)
     return f'<text x="{x:.1f}" y="{TOP - 6}" text-anchor="{anchor}">exit above tau</text>'
 
 
-def _axes() -> str:
+def axes() -> str:
+    """Return both axes with their numbers and names."""
     ticks = "".join(
-        f'<text x="{_x(v):.0f}" y="{BOTTOM + 14}" text-anchor="middle">{v:g}</text>'
+        f'<text x="{x_of(v):.0f}" y="{BOTTOM + 14}" text-anchor="middle">{v:g}</text>'
         for v in (0, 0.5, 1)
     )
     shares = "".join(
-        f'<text x="{LEFT - 5}" y="{_y(v) + 4:.0f}" text-anchor="end">{name}</text>'
-        f'<path class="td-rule" d="M{LEFT} {_y(v):.1f}H{RIGHT}"/>'
+        f'<text x="{LEFT - 5}" y="{y_of(v) + 4:.0f}" text-anchor="end">{name}</text>'
+        f'<path class="td-rule" d="M{LEFT} {y_of(v):.1f}H{RIGHT}"/>'
         for v, name in ((0, "0"), (0.5, "half"), (1, "all"))
     )
     middle = (LEFT + RIGHT) / 2

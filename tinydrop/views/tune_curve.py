@@ -6,12 +6,22 @@ import numpy as np
 import numpy.typing as npt
 
 from tinydrop.budget import Setting, keep_level, keep_ratio, num_keep
-from tinydrop.views.curve import BOTTOM, LEFT, RIGHT, STEPS, TOP
+from tinydrop.views.curve import (
+    BOTTOM,
+    HEIGHT,
+    LEFT,
+    RIGHT,
+    STEPS,
+    TOP,
+    WIDTH,
+    axes,
+    tau_label,
+    x_of,
+    y_of,
+)
 from tinydrop.views.words import percent
 
 __all__ = ["trace_curve"]
-
-WIDTH, HEIGHT = 300, 150
 
 
 def trace_curve(
@@ -33,12 +43,12 @@ def trace_curve(
     )
     return (
         f'<svg class="td-curve" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{said}.">'
-        f"{_axes()}{_bars(histogram)}"
-        f'<rect class="td-exit" x="{_x(setting.tau):.1f}" y="{TOP}" '
-        f'width="{max(RIGHT - _x(setting.tau), 0):.1f}" height="{BOTTOM - TOP}"/>'
+        f"{axes()}{_bars(histogram)}"
+        f'<rect class="td-exit" x="{x_of(setting.tau):.1f}" y="{TOP}" '
+        f'width="{max(RIGHT - x_of(setting.tau), 0):.1f}" height="{BOTTOM - TOP}"/>'
         f'<path class="td-line" d="{_staircase(setting, num_patches)}"/>'
-        f'<path class="td-tau" d="M{_x(setting.tau):.1f} {TOP - 4}V{BOTTOM}"/>'
-        f"{_tau_label(setting.tau)}</svg>"
+        f'<path class="td-tau" d="M{x_of(setting.tau):.1f} {TOP - 4}V{BOTTOM}"/>'
+        f"{tau_label(setting.tau)}</svg>"
         f'<p class="td-hint">Bars: confidence of {total:,} pictures. Line: share of patches kept.'
         "</p>"
     )
@@ -62,37 +72,7 @@ def _staircase(setting: Setting, num_patches: int) -> str:
     levels = keep_level(keep_ratio(confidence, setting))
     changes = np.flatnonzero(np.diff(levels)) + 1
     share = {int(v): num_keep(int(v), num_patches) / num_patches for v in np.unique(levels)}
-    path = f"M{_x(0.0):.1f} {_y(share[int(levels[0])]):.1f}"
+    path = f"M{x_of(0.0):.1f} {y_of(share[int(levels[0])]):.1f}"
     for place in changes:
-        path += f"H{_x(confidence[place]):.1f}V{_y(share[int(levels[place])]):.1f}"
-    return f"{path}H{_x(setting.tau):.1f}V{BOTTOM}H{RIGHT}"
-
-
-def _x(confidence: float) -> float:
-    return LEFT + (RIGHT - LEFT) * float(confidence)
-
-
-def _y(share: float) -> float:
-    return BOTTOM - (BOTTOM - TOP) * float(share)
-
-
-def _tau_label(tau: float) -> str:
-    anchor, x = ("end", _x(tau) - 5) if tau > 0.3 else ("start", _x(tau) + 5)
-    return f'<text x="{x:.1f}" y="{TOP - 6}" text-anchor="{anchor}">exit above tau</text>'
-
-
-def _axes() -> str:
-    ticks = "".join(
-        f'<text x="{_x(v):.0f}" y="{BOTTOM + 14}" text-anchor="middle">{v:g}</text>'
-        for v in (0, 0.5, 1)
-    )
-    shares = "".join(
-        f'<text x="{LEFT - 5}" y="{_y(v) + 4:.0f}" text-anchor="end">{name}</text>'
-        f'<path class="td-rule" d="M{LEFT} {_y(v):.1f}H{RIGHT}"/>'
-        for v, name in ((0, "0"), (0.5, "half"), (1, "all"))
-    )
-    middle = (LEFT + RIGHT) / 2
-    return (
-        f'{shares}{ticks}<text x="{middle:.0f}" y="{HEIGHT - 4}" text-anchor="middle">'
-        "guidance confidence c</text>"
-    )
+        path += f"H{x_of(confidence[place]):.1f}V{y_of(share[int(levels[place])]):.1f}"
+    return f"{path}H{x_of(setting.tau):.1f}V{BOTTOM}H{RIGHT}"

@@ -77,6 +77,7 @@ def test_a_file_over_the_limit_is_not_sent(page: Any) -> None:
     page.wait_for_function("document.querySelector('.td-drop-note').innerText.includes('50 MB')")
 
 
+@pytest.mark.thorough
 def test_an_animation_is_used_with_a_note(page: Any) -> None:
     before = settled(page)
     frames = [Image.new("RGB", (64, 64), colour) for colour in ("#a33", "#3a3")]
@@ -100,6 +101,7 @@ def test_an_animation_is_used_with_a_note(page: Any) -> None:
         ("drop=a.b", "whole numbers"),
     ],
 )
+@pytest.mark.thorough
 def test_a_broken_link_opens_the_page_and_says_so(
     page: Any, app: App, query: str, words: str
 ) -> None:
@@ -108,6 +110,7 @@ def test_a_broken_link_opens_the_page_and_says_so(
     assert settled(page).startswith("The guidance is")
 
 
+@pytest.mark.thorough
 def test_no_patch_left_is_refused(page: Any) -> None:
     before = settled(page)
     set_number(page, "gamma", 0.05)

@@ -133,6 +133,7 @@ def test_the_level_moves_masks_and_k_at_once(coherence: Any) -> None:
     coherence.wait_for_selector("#ch-film .ch-cell[data-level='3'][aria-pressed=true]")
 
 
+@pytest.mark.thorough
 def test_a_sample_and_an_own_picture_replace_it(coherence: Any) -> None:
     photo = "document.querySelector('#ch-board .td-photo').src"
     before = coherence.evaluate(photo)
@@ -150,6 +151,7 @@ def test_a_sample_and_an_own_picture_replace_it(coherence: Any) -> None:
     ), "Explore keeps its own"
 
 
+@pytest.mark.thorough
 def test_a_pasted_picture_goes_to_the_page_that_is_shown(coherence: Any) -> None:
     coherence.evaluate(
         """bytes => {
@@ -195,6 +197,7 @@ def test_other_positions_keep_the_patches_and_change_the_answer(coherence: Any) 
     assert "positions shuffled" in coherence.inner_text("#ch-film")
 
 
+@pytest.mark.thorough
 def test_the_readout_names_patch_rank_and_score(coherence: Any) -> None:
     coherence.focus("#ch-board")
     for key in ("ArrowDown", "ArrowRight"):
@@ -234,6 +237,7 @@ class TestPaint:
         assert coherence.is_disabled("[data-tool=undo]")
         assert pressed(coherence, "#ch-tiles") == ["gradcam"]
 
+    @pytest.mark.thorough
     def test_quick_strokes_are_all_counted(self, coherence: Any) -> None:
         coherence.focus("#ch-board")
         wanted = [int(bit) for bit in kept(coherence)]
@@ -249,6 +253,7 @@ class TestPaint:
         moved(coherence, text)
         assert coherence.is_disabled("[data-tool=reset]")
 
+    @pytest.mark.thorough
     def test_a_kept_shape_stays_on_another_picture(self, coherence: Any) -> None:
         shape = kept(coherence)
         coherence.click("[data-tool=pin]")
@@ -263,6 +268,7 @@ class TestPaint:
 
 
 class TestFilm:
+    @pytest.mark.thorough
     def test_a_cell_moves_the_level_and_reads_its_class(self, coherence: Any) -> None:
         before = kept(coherence)
         coherence.hover(".ch-cell[data-level='2']")
@@ -304,6 +310,7 @@ class TestFilm:
 
 
 class TestStop:
+    @pytest.mark.thorough
     def test_the_exact_film_shows_progress_stops_and_goes_on(
         self, slow: App, chromium: Any
     ) -> None:
@@ -348,6 +355,7 @@ class TestDark:
     def context_options(self) -> dict[str, Any]:
         return {"viewport": {"width": 1400, "height": 900}, "color_scheme": "dark"}
 
+    @pytest.mark.thorough
     def test_text_stands_out(self, coherence: Any) -> None:
         for text, ground in (
             ("#ch-say .td-say b", "#ch-card-say"),

@@ -72,6 +72,7 @@ def test_a_chip_filters_and_more_shows_more(gallery: Any) -> None:
     gallery.wait_for_function("document.querySelectorAll('#cg-cards .cg-card').length === 48")
 
 
+@pytest.mark.thorough
 def test_the_order_can_be_chosen(gallery: Any) -> None:
     choose(gallery, "dropped and wrong")
     before = gallery.locator(".cg-card").first.get_attribute("data-key")
@@ -85,6 +86,7 @@ def test_the_order_can_be_chosen(gallery: Any) -> None:
     assert sure == sorted(sure, reverse=True)
 
 
+@pytest.mark.thorough
 def test_the_level_changes_what_fails(gallery: Any) -> None:
     before = count(gallery, "dropped and wrong")
     slide(gallery, 2)
@@ -117,6 +119,7 @@ def test_a_card_opens_with_ranks_levels_and_bars_and_closes(gallery: Any) -> Non
     gallery.wait_for_selector(".cg-open", state="detached")
 
 
+@pytest.mark.thorough
 def test_the_keyboard_opens_a_card(gallery: Any) -> None:
     gallery.locator("#cg-cards .cg-card").first.focus()
     gallery.keyboard.press("Enter")
@@ -138,6 +141,7 @@ def test_every_panel_shows_figures_or_its_command(gallery: Any) -> None:
     assert "levels" in gallery.inner_text(".cg-lesson")
 
 
+@pytest.mark.thorough
 def test_the_legend_hides_and_shows_a_line(gallery: Any) -> None:
     if not gallery.evaluate(TABLES):
         pytest.skip("the bundled tables are not all there")

@@ -56,6 +56,7 @@ def test_a_sample_replaces_the_picture(page: Any) -> None:
     page.wait_for_selector("[data-sample=cat][aria-pressed=true]")
 
 
+@pytest.mark.thorough
 def test_surprise_me_shows_another_sample(page: Any) -> None:
     before = page.get_attribute(".td-sample[aria-pressed=true]", "data-sample")
     page.click(".td-surprise")
@@ -78,6 +79,7 @@ def test_an_uploaded_picture_is_analysed_as_on_the_command_line(page: Any) -> No
     page.wait_for_function("!document.querySelector('.td-sample[aria-pressed=true]')")
 
 
+@pytest.mark.thorough
 def test_a_pasted_picture_is_analysed(page: Any) -> None:
     before = settled(page)
     data = list((SAMPLES / "koala.jpg").read_bytes())
@@ -93,6 +95,7 @@ def test_a_pasted_picture_is_analysed(page: Any) -> None:
     assert page.inner_text("#td-credit").startswith("Your picture: pasted.jpg")
 
 
+@pytest.mark.thorough
 def test_the_camera_takes_a_picture(page: Any) -> None:
     page.click(".td-camera")
     page.wait_for_function("document.querySelector('.td-live video').videoWidth > 0")
@@ -173,6 +176,7 @@ def test_the_keyboard_reaches_every_patch(page: Any) -> None:
     )
 
 
+@pytest.mark.thorough
 def test_quick_clicks_are_all_counted(page: Any) -> None:
     settled(page)
     page.focus("#td-board")
@@ -201,6 +205,7 @@ def test_an_exit_keeps_the_map_and_says_what_the_target_would_have_said(page: An
 
 
 @pytest.mark.parametrize(("menu", "scores"), [("evenly spread patches", False), ("EigenCAM", True)])
+@pytest.mark.thorough
 def test_another_selector_chooses_other_patches(page: Any, menu: str, scores: bool) -> None:
     settled(page)
     mask = kept(page)
@@ -212,6 +217,7 @@ def test_another_selector_chooses_other_patches(page: Any, menu: str, scores: bo
     assert page.locator(".td-heat").count() == int(scores)
 
 
+@pytest.mark.thorough
 def test_layers_are_switched(page: Any) -> None:
     for layer, selector in (("heat", ".td-heat"), ("kept", ".td-edge"), ("picture", ".td-photo")):
         assert page.is_visible(selector)
@@ -301,6 +307,7 @@ def test_the_copied_python_gives_the_same(page: Any, forced: bool, monkeypatch: 
     assert "".join("01"[int(bit)] for bit in result.selection.token_mask) == kept(page)
 
 
+@pytest.mark.thorough
 def test_the_walk_through_has_six_steps_and_is_skipped_for_good(page: Any, app: App) -> None:
     captions = []
     for step in range(6):
@@ -320,6 +327,7 @@ def test_the_walk_through_has_six_steps_and_is_skipped_for_good(page: Any, app: 
     assert page.is_hidden(".td-tour")
 
 
+@pytest.mark.thorough
 def test_the_two_ways_of_counting_the_saliency_step(page: Any) -> None:
     cost = page.inner_text(".td-saved")
     page.click("text=How is this counted?")

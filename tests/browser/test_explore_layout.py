@@ -24,6 +24,7 @@ class TestPhone:
         changed(page, before)
         assert overflow(page) <= 0
 
+    @pytest.mark.thorough
     def test_one_column_with_the_stage_before_its_controls(self, page: Any) -> None:
         tops = [
             page.locator(f"#td-card-{name}").bounding_box()["y"]
@@ -58,6 +59,7 @@ class TestReadable:
         ):
             assert contrast(page, text, ground) >= 4.5, f"{text} on {ground}"
 
+    @pytest.mark.thorough
     def test_the_question_mark_theme_wins(self, page: Any, app: App, theme: str) -> None:
         open_page(page, f"{app.url}/?__theme={theme}")
         assert page.evaluate("document.body.classList.contains('dark')") is (theme == "dark")

@@ -69,6 +69,7 @@ class TestOpening:
         assert scripts == []
         assert page.locator(".tn-plot").count() == 0
 
+    @pytest.mark.thorough
     def test_each_page_keeps_its_state(self, tune: Any) -> None:
         type_in(tune, "tn-tau", 0.43)
         tune.get_by_role("tab", name="Explore").click()
@@ -129,6 +130,7 @@ class TestSettings:
         assert (number(tune, "tn-tau"), number(tune, "tn-gamma")) == (tau, gamma)
         assert (at(tune).tau, at(tune).gamma) == (tau, gamma)
 
+    @pytest.mark.thorough
     def test_a_button_of_the_table_takes_its_setting(self, tune: Any) -> None:
         button = tune.locator("#tn-chosen [data-take]").last
         taken = json.loads(button.get_attribute("data-take"))
@@ -143,9 +145,11 @@ class TestSettings:
             arg=f"t-gamma={taken['gamma']:g}",
         )
 
+    @pytest.mark.thorough
     def test_the_table_says_on_which_half_it_reports(self, tune: Any) -> None:
         assert "that the search never saw" in tune.inner_text("#tn-chosen")
 
+    @pytest.mark.thorough
     def test_another_rule_draws_another_chart(self, tune: Any) -> None:
         before = tune.evaluate("document.querySelector('.tn-plot').data.map((one) => one.x.length)")
         tune.locator("#tn-rule input").click()
@@ -157,6 +161,7 @@ class TestSettings:
         )
         assert "t-rule=linear" in tune.get_attribute("#tn-actions [data-query]", "data-query")
 
+    @pytest.mark.thorough
     def test_another_epsilon_is_answered(self, tune: Any) -> None:
         assert "0.2 points" not in tune.inner_text("#tn-certified")
         type_in(tune, "tn-epsilon", 0.2)
@@ -164,6 +169,7 @@ class TestSettings:
             "document.querySelector('#tn-certified').innerText.includes('0.2 points')"
         )
 
+    @pytest.mark.thorough
     def test_the_signs_of_failure_are_named(self, tune: Any) -> None:
         type_in(tune, "tn-tau", 1.0)
         type_in(tune, "tn-gamma", 8.0)
@@ -191,6 +197,7 @@ class TestTakingItAlong:
             arg=exact_percent(outcome.accuracy),
         )
 
+    @pytest.mark.thorough
     def test_explore_follows_its_own_sliders(self, page: Any, trace: Trace) -> None:
         type_in(page, "td-tau", 0.25)
         gamma = number(page, "td-gamma")
@@ -200,6 +207,7 @@ class TestTakingItAlong:
             arg=exact_percent(evaluate(trace, setting).accuracy),
         )
 
+    @pytest.mark.thorough
     def test_the_link_brings_the_setting_back(self, app: App, tune: Any, linked: Any) -> None:
         type_in(tune, "tn-tau", 0.52)
         tune.wait_for_function(
@@ -215,6 +223,7 @@ class TestTakingItAlong:
         assert figure(linked, "accuracy") == figure(tune, "accuracy")
 
     @pytest.mark.parametrize("query", ["t-tau=7", "t-gamma=much", "t-temperature=0.123"])
+    @pytest.mark.thorough
     def test_a_bad_link_is_a_sentence_and_the_page_opens(
         self, app: App, linked: Any, query: str
     ) -> None:
@@ -223,6 +232,7 @@ class TestTakingItAlong:
         linked.wait_for_timeout(500)  # whatever could wipe the sentence has had its time
         assert query.partition("=")[0].removeprefix("t-") in alert(linked)
 
+    @pytest.mark.thorough
     def test_csv_and_json(self, tune: Any, trace: Trace) -> None:
         files = {}
         for kind in ("CSV", "JSON"):
@@ -238,6 +248,7 @@ class TestTakingItAlong:
         assert report["held_out"]["accuracy"] == outcome.accuracy
         assert {"guidance", "target", "cascade", "no_exit"} <= set(report["baselines"])
 
+    @pytest.mark.thorough
     def test_png(self, tune: Any) -> None:
         with tune.expect_download() as download:
             tune.locator("#tn-actions").get_by_role("button", name="PNG").click()
@@ -256,6 +267,7 @@ class TestLooks:
         assert linked.locator(".tn-plot").bounding_box()["width"] > 300
 
     @pytest.mark.parametrize("scheme", ["light", "dark"])
+    @pytest.mark.thorough
     def test_the_chart_wears_the_page_s_colours(self, app: App, linked: Any, scheme: str) -> None:
         linked.goto(f"{app.url}/?__theme={scheme}&view=tune")
         drawn(linked)
@@ -265,6 +277,7 @@ class TestLooks:
         )
         assert paper == card
 
+    @pytest.mark.thorough
     def test_it_can_be_used_from_the_keyboard(self, tune: Any) -> None:
         tune.locator("#tn-tau input[type=range]").focus()
         before = figure(tune, "exit_rate")

@@ -54,6 +54,7 @@ class TestOwnZip:
             "document.querySelector('#tn-trace').innerText.includes('Comes with the app')"
         )
 
+    @pytest.mark.thorough
     def test_it_shows_progress_and_stops(self, tune: Any, tmp_path: Path) -> None:
         classes = load_pair("bundled").classes[:TWO_CLASSES]
         before = figure(tune, "accuracy")
@@ -72,6 +73,7 @@ class TestOwnZip:
         ("name", "sentence"),
         [("text", "not a readable zip"), ("outside", "leads out of the zip"), ("one", "only")],
     )
+    @pytest.mark.thorough
     def test_a_bad_zip_is_a_sentence(
         self, tune: Any, tmp_path: Path, name: str, sentence: str
     ) -> None:
@@ -89,6 +91,7 @@ class TestOwnZip:
         assert str(tmp_path) not in alert(tune)
         assert figure(tune, "accuracy") == before
 
+    @pytest.mark.thorough
     def test_it_is_seen_by_this_visitor_alone(
         self, app: App, tune: Any, linked: Any, tmp_path: Path
     ) -> None:

@@ -12,8 +12,9 @@ import gradio as gr
 from tinydrop.check import FamiliesTable, check_model, known_models, read_families
 from tinydrop.errors import SettingError, TinyDropError
 from tinydrop.ui.components import read_asset
+from tinydrop.ui.frames import alert
 from tinydrop.ui.layout import plain
-from tinydrop.ui.wiring import MODEL_QUEUE
+from tinydrop.ui.wiring import MODEL_QUEUE, PRIVATE, QUICK
 from tinydrop.views.check_card import models_table, report_card
 from tinydrop.views.markup import escape
 
@@ -27,8 +28,6 @@ CHECK_HEADER = (
     "<p>Does your transformer run on kept patches alone? Proved, or refused with the reason.</p>"
     "</header>"
 )
-PRIVATE: dict[str, Any] = {"api_visibility": "private"}
-QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden"} | PRIVATE
 
 
 class Check:
@@ -118,7 +117,7 @@ def wire_check(tab: gr.Tab, parts: Parts, check: Check) -> None:
         try:
             filled = {parts[name]: value for name, value in check.open().items()}
         except TinyDropError as error:
-            filled = {parts["message"]: _alert(error)}
+            filled = {parts["message"]: alert(str(error))}
         return filled | {parts["model"]: gr.Dropdown(choices=names, value=FIRST)}
 
     tab.select(opened, None, [*shown, parts["model"]], **QUICK)
@@ -129,7 +128,7 @@ def wire_check(tab: gr.Tab, parts: Parts, check: Check) -> None:
         try:
             return {parts[name]: value for name, value in check.show(str(model)).items()}
         except TinyDropError as error:
-            return {parts["message"]: _alert(error)}
+            return {parts["message"]: alert(str(error))}
 
     parts["models"].open(show, None, shown, trigger_mode="always_last", **QUICK)
 
@@ -138,7 +137,7 @@ def wire_check(tab: gr.Tab, parts: Parts, check: Check) -> None:
             for updates in check.run(model):
                 yield {parts[name]: value for name, value in updates.items()}
         except TinyDropError as error:
-            yield {parts["message"]: _alert(error)}
+            yield {parts["message"]: alert(str(error))}
 
     gr.on(
         [parts["go"].click],
@@ -150,7 +149,3 @@ def wire_check(tab: gr.Tab, parts: Parts, check: Check) -> None:
         **PRIVATE,
         **MODEL_QUEUE,
     )
-
-
-def _alert(error: TinyDropError) -> str:
-    return f'<p class="td-alert" role="alert">{escape(str(error))}</p>'

@@ -13,14 +13,13 @@ from tinydrop.ui.tune_links import VIEW, named_in
 from tinydrop.ui.tune_zip import Jobs
 from tinydrop.ui.wiring import CONTROLS as EXPLORE_CONTROLS
 from tinydrop.ui.wiring import MOVING as EXPLORE_MOVING
+from tinydrop.ui.wiring import PRIVATE, QUICK
 
 __all__ = ["EXPLORE_ID", "TUNE_ID", "wire_tune"]
 
 Parts = dict[str, Any]
 
 EXPLORE_ID, TUNE_ID = "explore", "tune"
-PRIVATE: dict[str, Any] = {"api_visibility": "private"}
-QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden"} | PRIVATE
 LATEST: dict[str, Any] = {"trigger_mode": "always_last"} | QUICK
 TRACING: dict[str, Any] = {
     "concurrency_id": "tracing", "concurrency_limit": 1, "show_progress": "hidden",

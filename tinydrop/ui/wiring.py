@@ -10,7 +10,7 @@ import gradio as gr
 from tinydrop.ui.handlers import Explore, Updates
 from tinydrop.ui.page import Parts
 
-__all__ = ["MODEL_QUEUE", "wire"]
+__all__ = ["MODEL_QUEUE", "PRIVATE", "QUICK", "wire"]
 
 MODEL_QUEUE: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1}
 """Every event that may run a model shares this queue: one at a time on a small machine."""

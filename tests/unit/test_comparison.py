@@ -175,7 +175,17 @@ def test_a_row_names_its_block(table):
 
 def test_the_command(tmp_path, capsys):
     folder = write_folder(tmp_path / "data", {"cat": 2, "dog": 2})
-    known = ["compare", str(folder), "--repeats", "1", "--limit", "4", "--method", "merge"]
+    known = [
+        "compare",
+        str(folder),
+        "--repeats",
+        "1",
+        "--limit",
+        "4",
+        "--student",
+        "--method",
+        "merge",
+    ]
     with one_thread():
         assert main([*known, "--json", "--save-tables", str(tmp_path)]) == 0
         printed = json.loads(capsys.readouterr().out)

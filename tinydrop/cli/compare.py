@@ -26,6 +26,13 @@ def add_compare(commands: argparse._SubParsersAction[Any]) -> None:
     compare.add_argument(
         "--method", nargs="+", metavar="M", help="only these methods; all of them by default"
     )
+    compare.add_argument(
+        "--student",
+        nargs="*",
+        type=Path,
+        metavar="FOLDER",
+        help="slimmed students of the pair's target; the bundled pair's own by default",
+    )
     add_seed(compare)
     compare.add_argument(
         "--batch-size", type=int, default=1, help="pictures per call while times are measured"
@@ -40,17 +47,23 @@ def add_compare(commands: argparse._SubParsersAction[Any]) -> None:
 
 def _compare(arguments: argparse.Namespace) -> int:
     from tinydrop.comparison import METHODS, compare_methods, write_compare
+    from tinydrop.pairs import BUNDLED_STUDENTS, load_student
     from tinydrop.pipeline import TinyDrop
 
     folder = arguments.save_tables
     if folder is not None and folder.exists() and not folder.is_dir():
         raise SettingError(f"{folder} is a file; give a folder for --save-tables.")
     dataset, pair = open_labelled(arguments)
+    folders = arguments.student
+    if folders is None:
+        folders = BUNDLED_STUDENTS if pair.name == "bundled" else ()
+    students = [load_student(one, pair) for one in folders]
     with progress_bar() as progress:
         table = compare_methods(
             TinyDrop(pair),
             dataset,
             arguments.method or tuple(METHODS),
+            students,
             seed=arguments.seed,
             limit=arguments.limit,
             batch_size=arguments.batch_size,
@@ -79,7 +92,7 @@ def _text(table: CompareTable) -> list[str]:
         f"{known.device}, {known.threads} threads, {known.batch_size} per call, medians of "
         f"{known.repeats} turns",
         "",
-        f"{'':<15}{'level':>6}{'top-1 % [95 %]':>23}{'drop, points':>21}"
+        f"{'':<18}{'level':>6}{'top-1 % [95 %]':>23}{'drop, points':>21}"
         f"{'gain on ' + known.reference:>21}{'MACs':>8}{'+guide':>8}{'time':>7}{'+guide':>8}",
     ]
     lines += [_line(row, known.full_macs) for row in table.rows]
@@ -88,6 +101,7 @@ def _text(table: CompareTable) -> list[str]:
         "  MACs and time are shares of the full target's; +guide adds guidance and map where the "
         "method needs them.",
         *(f"  {name}: {METHODS[name].words}." for name in table.methods if name in METHODS),
+        *(f"  {name}: trained, {words}." for name, words in table.students.items()),
         "  gradcam+exit: the guidance answers where it is sure at the pair's tau; tinydrop: the "
         "pair's own setting.",
     ]
@@ -104,7 +118,7 @@ def _line(row: CompareRow, full: int) -> str:
     gained = "-" if gain is None else _points(gain.value, gain.low, gain.high)
     times = ["-" if t is None else f"{t.median:.2f}" for t in (row.target_time, row.time)]
     return (
-        f"{row.method:<15}{level:>6}{100 * top.value:9.1f} [{100 * top.low:5.1f} "
+        f"{row.method:<18}{level:>6}{100 * top.value:9.1f} [{100 * top.low:5.1f} "
         f"{100 * top.high:5.1f}]{_points(drop.value, drop.low, drop.high):>21}{gained:>21}"
         f"{row.target_macs / full:8.3f}{row.macs / full:8.3f}{times[0]:>7}{times[1]:>8}"
     )

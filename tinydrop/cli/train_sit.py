@@ -52,6 +52,7 @@ def add_sit(kinds: argparse._SubParsersAction[Any]) -> None:
         default="local",
         help="slimming modules begin as means of neighbours, or with random weights",
     )
+    sit.add_argument("--name", help="of the student; the pair's name and -sit by default")
     sit.add_argument("--epochs", type=float, default=3.0, help="passes over the pictures; 0.5 too")
     sit.add_argument("--batch", type=int, default=64, help="pictures per step")
     sit.add_argument("--lr", type=float, default=2e-4, help="learning rate of the target's weights")
@@ -97,6 +98,7 @@ def _train_sit(arguments: argparse.Namespace) -> int:
         pair=pair,
         data=arguments.data,
         out=arguments.out,
+        name=arguments.name or f"{pair.name}-sit",
         recipe=SlimRecipe(
             plan=_plan(arguments),
             hard=arguments.hard_topk,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from tinydrop.comparison.duel import Contender, duel
+from tinydrop.comparison.duel import Contender, SlimContender, contend, duel, slim
 from tinydrop.comparison.files import compare_path, read_compare, write_compare
-from tinydrop.comparison.measure import REFERENCE, budget_of, compare_methods, ladder_of
-from tinydrop.comparison.methods import METHODS, Method, costed_plans, plan_within
+from tinydrop.comparison.measure import budget_of, compare_methods, ladder_of
+from tinydrop.comparison.methods import METHODS, Method, costed_plans, place_within, plan_within
+from tinydrop.comparison.rows import REFERENCE
 from tinydrop.comparison.values import (
     COMPARE_LEVELS,
     CompareProvenance,
@@ -22,13 +23,17 @@ __all__ = [
     "CompareTable",
     "Contender",
     "Method",
+    "SlimContender",
     "budget_of",
     "compare_methods",
     "compare_path",
+    "contend",
     "costed_plans",
     "duel",
     "ladder_of",
+    "place_within",
     "plan_within",
     "read_compare",
+    "slim",
     "write_compare",
 ]

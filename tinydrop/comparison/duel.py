@@ -11,14 +11,23 @@ import numpy.typing as npt
 import torch
 
 from tinydrop.comparison.methods import METHODS, plan_within
-from tinydrop.errors import SettingError, UnsupportedModelError
+from tinydrop.errors import SettingError
 from tinydrop.macs import guidance_macs
 from tinydrop.pipeline import Guide, TinyDrop
-from tinydrop.reduction import DropStep, Plan, Stage, plan_macs, run_plan, why_not_reducible
+from tinydrop.reduction import (
+    DropStep,
+    Plan,
+    Stage,
+    check_reducible,
+    plan_macs,
+    run_plan,
+    why_not_reducible,
+)
 from tinydrop.results import Answer
 from tinydrop.selection import map_method
+from tinydrop.slimming import Slimmed, compose
 
-__all__ = ["Contender", "duel"]
+__all__ = ["Contender", "SlimContender", "contend", "duel", "slim"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +68,109 @@ class Contender:
         return lived
 
 
+def contend(
+    drop: TinyDrop,
+    guide: Guide,
+    method: str,
+    plan: Plan,
+    *,
+    selector: str | None = None,
+    seed: int = 0,
+) -> Contender:
+    """Return what one plan makes of one picture.
+
+    Args:
+        drop: a pair whose target attends plainly.
+        guide: a guided picture.
+        method: what to call it.
+        plan: what to do with the tokens.
+        selector: who ranks the patches, a name in ``SELECTORS``; None for a plan without an order.
+            A map that cannot be ranked drops nothing, as everywhere.
+        seed: of a random selector.
+
+    Raises:
+        SettingError: if the plan does not fit the target, or needs an order and there is none.
+        UnsupportedModelError: if tokens cannot be reduced like this inside the target.
+    """
+    target = drop.pair.target
+    order = None
+    if selector is not None:
+        ranked, _ = drop.rank(guide, selector, seed)
+        if ranked is None:
+            plan = Plan(plan.num_patches, plan.depth)
+        else:
+            order = torch.from_numpy(ranked)[None]
+    pixels = _pixels(drop, guide)
+    start = time.perf_counter()
+    reduced = run_plan(target, pixels, plan, order)
+    logits = reduced.logits[0].float().cpu().numpy()
+    elapsed = 1000 * (time.perf_counter() - start)
+    cost = plan_macs(target.spec, plan).total
+    looks = selector is not None and map_method(selector) is not None
+    own = guidance_macs(drop.pair.guidance)
+    return Contender(
+        method=method,
+        plan=plan,
+        stages=reduced.stages,
+        answer=Answer(logits, drop.pair.classes, latency_ms=elapsed),
+        target_macs=cost,
+        macs=cost + (own.forward + own.saliency if looks else 0),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class SlimContender:
+    """A slimmed student on one picture.
+
+    Attributes:
+        name: the student's.
+        answer: its answer.
+        macs: of the student; there is no guidance.
+        tokens: patch tokens of every stage, N first.
+        weights: for every slimming module how it mixes the tokens before it, (K, tokens before)
+            float32; rows sum to 1.
+        composed: the same over the picture's N patches, (K, N) float32: the product of the modules
+            so far. What attention mixes in between is not in it.
+    """
+
+    name: str
+    answer: Answer
+    macs: int
+    tokens: tuple[int, ...]
+    weights: tuple[npt.NDArray[np.float32], ...]
+    composed: tuple[npt.NDArray[np.float32], ...]
+
+
+def slim(student: Slimmed, drop: TinyDrop, guide: Guide) -> SlimContender:
+    """Return what a slimmed student of the pair's target makes of one picture.
+
+    Raises:
+        SettingError: if the student is not made from such a target.
+    """
+    student.check_teacher(drop.pair.target.spec)
+    pixels = _pixels(drop, guide)
+    start = time.perf_counter()
+    logits = student.logits(pixels)[0].float().cpu().numpy()
+    elapsed = 1000 * (time.perf_counter() - start)
+    weights = student.aggregation(pixels, composed=False)
+    return SlimContender(
+        name=student.spec.name,
+        answer=Answer(logits, drop.pair.classes, latency_ms=elapsed),
+        macs=student.macs,
+        tokens=student.spec.tokens,
+        weights=_plain(weights),
+        composed=_plain(compose(weights)),
+    )
+
+
+def _pixels(drop: TinyDrop, guide: Guide) -> torch.Tensor:
+    return torch.from_numpy(guide.view.pixels(guide.picture, drop.pair.target.spec.input))[None]
+
+
+def _plain(weights: tuple[torch.Tensor, ...]) -> tuple[npt.NDArray[np.float32], ...]:
+    return tuple(one[0].float().cpu().numpy() for one in weights)
+
+
 def duel(
     drop: TinyDrop,
     guide: Guide,
@@ -85,39 +197,13 @@ def duel(
     """
     target = drop.pair.target
     spec = target.spec
-    pixels = torch.from_numpy(guide.view.pixels(guide.picture, spec.input))[None]
-    reason = why_not_reducible(target)
-    if reason is not None:
-        raise UnsupportedModelError(reason)
-    own = guidance_macs(drop.pair.guidance)
+    check_reducible(target)
     found = []
     for name in methods:
         plan = plan_within(spec, name, budget)
-        if plan is None or (plan.needs_class_token and why_not_reducible(target, plan)):
-            continue
-        selector, order = METHODS[name].selector, None
-        looks = selector is not None and map_method(selector) is not None
-        if selector is not None:
-            ranked, _ = drop.rank(guide, selector, seed)
-            if ranked is None:
-                plan = Plan(plan.num_patches, plan.depth)
-            else:
-                order = torch.from_numpy(ranked)[None]
-        start = time.perf_counter()
-        reduced = run_plan(target, pixels, plan, order)
-        logits = reduced.logits[0].float().cpu().numpy()
-        elapsed = 1000 * (time.perf_counter() - start)
-        cost = plan_macs(spec, plan).total
-        found.append(
-            Contender(
-                method=name,
-                plan=plan,
-                stages=reduced.stages,
-                answer=Answer(logits, drop.pair.classes, latency_ms=elapsed),
-                target_macs=cost,
-                macs=cost + (own.forward + own.saliency if looks else 0),
-            )
-        )
+        if plan is not None and why_not_reducible(target, plan) is None:
+            method = METHODS[name]
+            found.append(contend(drop, guide, name, plan, selector=method.selector, seed=seed))
     if not found:
         raise SettingError(
             f"None of the methods runs {spec.name} within {budget / 1e6:,.1f} million MACs; allow "

@@ -6,41 +6,36 @@ import time
 from collections.abc import Sequence
 from itertools import islice
 
-import numpy as np
-import numpy.typing as npt
 import torch
 
 from tinydrop.backbones import TargetSpec
-from tinydrop.bench import Spread
-from tinydrop.budget import BUDGET_LEVELS, decide_budget, num_keep
+from tinydrop.budget import BUDGET_LEVELS, num_keep
 from tinydrop.comparison.methods import METHODS, costed_plans, plan_within
-from tinydrop.comparison.outcomes import Ladder, Outcomes, measure_outcomes, measure_times
-from tinydrop.comparison.values import COMPARE_LEVELS, CompareProvenance, CompareRow, CompareTable
+from tinydrop.comparison.outcomes import (
+    Ladder,
+    Outcomes,
+    Students,
+    measure_outcomes,
+    measure_times,
+)
+from tinydrop.comparison.rows import EXITING, REFERENCE, Rows, shares
+from tinydrop.comparison.values import COMPARE_LEVELS, CompareProvenance, CompareTable
 from tinydrop.data import Dataset
 from tinydrop.errors import SettingError
-from tinydrop.macs import GuidanceMacs, guidance_macs, target_macs
-from tinydrop.pairs import Pair
+from tinydrop.macs import guidance_macs, target_macs
+from tinydrop.pairs import Student
 from tinydrop.pipeline import TinyDrop
-from tinydrop.quality import Estimate, paired_gain
-from tinydrop.reduction import Plan, check_reducible, plan_macs, why_not_reducible
-from tinydrop.selection import map_method
+from tinydrop.reduction import Plan, check_reducible, why_not_reducible
 from tinydrop.tracing import CHUNK, Offered, Progress, library_versions, offered_pictures
 
-__all__ = ["REFERENCE", "budget_of", "compare_methods", "ladder_of"]
-
-REFERENCE = "gradcam"
-"""The method that gains are counted from."""
-EXITING = f"{REFERENCE}+exit"
-
-Bools = npt.NDArray[np.bool_]
-Floats = npt.NDArray[np.float64]
-Shares = dict[str, Spread | None]
+__all__ = ["budget_of", "compare_methods", "ladder_of"]
 
 
 def compare_methods(
     drop: TinyDrop,
     dataset: Dataset,
     methods: Sequence[str] = tuple(METHODS),
+    students: Sequence[Student] = (),
     *,
     seed: int = 0,
     limit: int | None = None,
@@ -58,6 +53,7 @@ def compare_methods(
         drop: a pair whose target attends plainly.
         dataset: what ``open_dataset`` returned.
         methods: names in ``METHODS``; the reference is measured besides.
+        students: slimmed students of the target, each at its own cost.
         seed: of the random selector.
         limit: only the first so many pictures whose class the pair knows.
         batch_size: pictures per call while times are measured.
@@ -77,12 +73,13 @@ def compare_methods(
             f"turns of {batch_size!r}."
         )
     check_reducible(drop.pair.target)
+    slimmed = _named(students, drop)
     names = tuple(name for name in METHODS if name in {*methods, REFERENCE})
     ladder, notes = ladder_of(drop, names)
     offered = offered_pictures(dataset, drop.pair, limit)
     fingerprint = dataset.fingerprint(offered.positions)
-    found = _measured(drop, dataset, offered, ladder, seed, progress)
-    times = measure_times(drop, ladder, batch_size, repeats)
+    found = _measured(drop, dataset, offered, ladder, slimmed, seed, progress)
+    times = measure_times(drop, ladder, slimmed, batch_size, repeats)
     spec, own = drop.pair.target.spec, guidance_macs(drop.pair.guidance)
     count, setting = len(found.truth), drop.pair.setting
     skipped = dict(offered.skipped)
@@ -111,18 +108,24 @@ def compare_methods(
         skipped=skipped,
         versions=library_versions(drop.pair),
         notes=notes,
+        students={one.card.name: one.card.words for one in students},
     )
-    table = _Rows(drop.pair, found, own)
+    table = Rows(drop.pair, found, own)
     rows = [table.target(), table.guidance(), table.tinydrop()]
     for (method, level), plan in ladder.items():
-        timed = _shares(times.plans[method, level], times.guide if _looks(method) else 0.0)
+        timed = shares(
+            times.plans[method, level], times.guide if METHODS[method].reads_map else 0.0
+        )
         rows.append(table.plain(method, level, plan, timed))
     for (method, level), plan in ladder.items():
         if method == REFERENCE:
             stay = float(1.0 - table.exited.mean())
             # The guide is counted whole: a picture that exits would not need the map.
-            timed = _shares(stay * times.plans[method, level], times.guide)
+            timed = shares(stay * times.plans[method, level], times.guide)
             rows.append(table.exiting(level, plan, timed))
+    for name, student in slimmed.items():
+        timed = shares(times.plans[name, 0], 0.0)
+        rows.append(table.student(name, float(student.macs), timed))
     return CompareTable(provenance, tuple(rows))
 
 
@@ -167,11 +170,27 @@ def budget_of(spec: TargetSpec, level: int) -> int:
     return target_macs(spec, num_keep(level, spec.grid.num_patches)).total
 
 
+def _named(students: Sequence[Student], drop: TinyDrop) -> Students:
+    """Return the students by name, after making sure that they fit the target."""
+    named = {one.card.name: one.model for one in students}
+    taken = {*METHODS, "target", "guidance", "tinydrop", EXITING}
+    if len(named) < len(students) or taken & set(named):
+        raise SettingError(
+            f"Every student needs a name of its own, none of a method; got "
+            f"{', '.join(one.card.name for one in students)}."
+        )
+    for student in named.values():
+        student.check_teacher(drop.pair.target.spec)
+        student.module.to(next(drop.pair.target.module.parameters()).device)
+    return named
+
+
 def _measured(
     drop: TinyDrop,
     dataset: Dataset,
     offered: Offered,
     ladder: Ladder,
+    students: Students,
     seed: int,
     progress: Progress | None,
 ) -> Outcomes:
@@ -183,7 +202,7 @@ def _measured(
     for first in range(0, total, CHUNK):
         some = list(islice(pictures, CHUNK))
         truth = offered.truth[first : first + len(some)]
-        found = measure_outcomes(drop, ladder, some, truth, seed)
+        found = measure_outcomes(drop, ladder, students, some, truth, seed)
         if found is not None:
             parts.append(found)
         done = first + len(some)
@@ -195,111 +214,3 @@ def _measured(
             f"WebP pictures."
         )
     return Outcomes.joined(parts)
-
-
-class _Rows:
-    """Makes the rows of the table from the outcomes."""
-
-    def __init__(self, pair: Pair, found: Outcomes, own: GuidanceMacs) -> None:
-        self._pair, self._found, self._own = pair, found, own
-        self._spec = pair.target.spec
-        self._patches = self._spec.grid.num_patches
-        self._full = target_macs(self._spec, self._patches).total
-        self._full_right = found.full == found.truth
-        self._budgets = [
-            decide_budget(float(c), pair.setting, self._patches) for c in found.confidence
-        ]
-        self.exited: Bools = np.array([budget.exited for budget in self._budgets])
-
-    def target(self) -> CompareRow:
-        """Return the full target."""
-        macs = np.full(len(self._found.full), float(self._full))
-        return self._row("target", BUDGET_LEVELS, None, self._found.full, macs)
-
-    def guidance(self) -> CompareRow:
-        """Return the guidance alone."""
-        everyone = np.ones_like(self.exited)
-        nothing = np.zeros(len(everyone))
-        return self._row("guidance", 0, None, self._found.guidance, nothing, exits=everyone)
-
-    def tinydrop(self) -> CompareRow:
-        """Return TinyDrop at the pair's own setting."""
-        decided = [b.level or BUDGET_LEVELS for b in self._budgets]  # exits are masked below
-        levels = np.where(self._found.unranked, BUDGET_LEVELS, decided)
-        answers = self._found.levels[np.arange(len(levels)), levels - 1]
-        counts = [num_keep(int(level), self._patches) for level in levels]
-        macs = np.array([float(target_macs(self._spec, k).total) for k in counts])
-        return self._row("tinydrop", 0, None, answers, macs, exits=self.exited, looks=True)
-
-    def plain(self, method: str, level: int, plan: Plan, timed: Shares) -> CompareRow:
-        """Return one method at one level, without any exit."""
-        answers, looks = self._found.classes[method, level], _looks(method)
-        macs = self._under(plan, looks=looks)
-        return self._row(method, level, plan, answers, macs, looks=looks, timed=timed)
-
-    def exiting(self, level: int, plan: Plan, timed: Shares) -> CompareRow:
-        """Return the reference at one level for the pictures of which the guidance is not sure."""
-        answers = self._found.classes[REFERENCE, level]
-        macs = self._under(plan, looks=True)
-        exits = self.exited
-        return self._row(EXITING, level, plan, answers, macs, exits=exits, looks=True, timed=timed)
-
-    def _under(self, plan: Plan, *, looks: bool) -> Floats:
-        """Return the target's MACs for every picture; all of them where no map ranks patches."""
-        reduced = float(plan_macs(self._spec, plan).total)
-        whole = self._found.unranked & looks
-        return np.where(whole, float(self._full), reduced)
-
-    def _row(
-        self,
-        method: str,
-        level: int,
-        plan: Plan | None,
-        answers: npt.NDArray[np.int64],
-        macs: Floats,
-        *,
-        exits: Bools | None = None,
-        looks: bool = False,
-        timed: Shares | None = None,
-    ) -> CompareRow:
-        """Return a row; where ``exits`` the guidance answers and neither map nor target is paid."""
-        found, own, count = self._found, self._own, len(self._found.truth)
-        gone = np.zeros(count, dtype=np.bool_) if exits is None else exits
-        final = np.where(gone, found.guidance, answers)
-        target = np.where(gone, 0.0, macs)
-        guide = own.forward if looks or exits is not None else 0
-        total = target + guide + np.where(gone, 0.0, float(own.saliency) if looks else 0.0)
-        right = final == found.truth
-        beside = found.classes.get((REFERENCE, level))
-        gain = None
-        if beside is not None and method != REFERENCE:
-            gain = _paired(right, beside == found.truth)
-        return CompareRow(
-            method=method,
-            level=level,
-            plan=plan,
-            correct=int(right.sum()),
-            agreeing=int((final == found.full).sum()),
-            target_macs=float(target.mean()),
-            macs=float(total.mean()),
-            exit_rate=float(gone.mean()),
-            drop=_paired(self._full_right, right),
-            gain=gain,
-            **({"target_time": None, "time": None} if timed is None else timed),
-        )
-
-
-def _looks(method: str) -> bool:
-    """Return whether a method needs the guidance's map."""
-    selector = METHODS[method].selector
-    return selector is not None and map_method(selector) is not None
-
-
-def _paired(first: Bools, second: Bools) -> Estimate:
-    value, low, high = paired_gain(first, second)
-    return Estimate(float(value), float(low), float(high), len(first))
-
-
-def _shares(own: Floats, guide: float) -> Shares:
-    """Return a plan's time and its time with the guide, as shares of the plain target's."""
-    return {"target_time": Spread.of(own), "time": Spread.of(own + guide)}

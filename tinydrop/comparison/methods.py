@@ -18,8 +18,9 @@ from tinydrop.reduction import (
     prune_plan,
     spread_evenly,
 )
+from tinydrop.selection import map_method
 
-__all__ = ["METHODS", "Method", "costed_plans", "plan_within"]
+__all__ = ["METHODS", "Method", "costed_plans", "place_within", "plan_within"]
 
 _RATES = 200
 
@@ -37,6 +38,11 @@ class Method:
     words: str
     selector: str | None
     plans: Callable[[TargetSpec], Iterable[Plan]]
+
+    @property
+    def reads_map(self) -> bool:
+        """Whether it needs the guidance and its map."""
+        return self.selector is not None and map_method(self.selector) is not None
 
 
 @lru_cache(maxsize=256)
@@ -60,6 +66,33 @@ def plan_within(spec: TargetSpec, name: str, budget: int) -> Plan | None:
     """Return the dearest plan of a method that costs at most ``budget`` MACs, None if none does."""
     fitting = [plan for macs, plan in costed_plans(spec, name) if macs <= budget]
     return fitting[-1] if fitting else None
+
+
+def place_within(spec: TargetSpec, block: int, budget: int, by: str = "order") -> Plan | None:
+    """Return the plan that drops once, before one block, and keeps as many patches as are paid for.
+
+    Args:
+        spec: the target's facts.
+        block: where, from 0 (the input) to D - 1.
+        budget: MACs that the target may cost.
+        by: ``order`` or ``attention``, the target's own class attention.
+
+    Returns:
+        None where even one patch costs more, and for attention at the input, where nothing has
+        attended yet.
+
+    Raises:
+        SettingError: if there is no such block, or no such source.
+    """
+    patches, depth = _size(spec)
+    if not 0 <= block < depth:
+        raise SettingError(
+            f"{spec.name} has the blocks 0 to {depth - 1} to drop before, got {block!r}."
+        )
+    if by == "attention" and block == 0:
+        return None
+    plans = (drop_plan(patches, depth, keep, block, by) for keep in range(patches, 0, -1))
+    return next((plan for plan in plans if plan_macs(spec, plan).total <= budget), None)
 
 
 def _size(spec: TargetSpec) -> tuple[int, int]:
@@ -118,7 +151,9 @@ _HALF = _dropped(2, "order")
 METHODS: Mapping[str, Method] = MappingProxyType(
     {
         "gradcam": Method("Grad-CAM of the guidance, at the input", "gradcam", _AT_INPUT),
-        "coverage": Method("half by Grad-CAM, half evenly, at the input", "coverage", _AT_INPUT),
+        "coverage": Method(
+            "a quarter by Grad-CAM, the rest evenly, at the input", "coverage", _AT_INPUT
+        ),
         "random": Method("random patches, at the input", "random", _AT_INPUT),
         "uniform": Method("evenly spread patches, at the input", "uniform", _AT_INPUT),
         "centre": Method("the centre, at the input", "centre", _AT_INPUT),

@@ -20,14 +20,17 @@ from tinydrop.reduction import Plan, run_plan
 from tinydrop.results import softmax
 from tinydrop.saliency import compute_saliency, resize_saliency
 from tinydrop.selection import map_method, map_order
+from tinydrop.slimming import Slimmed
 from tinydrop.tracing import logits_at_levels, open_chunk
 
-__all__ = ["Ladder", "Outcomes", "Times", "measure_outcomes", "measure_times"]
+__all__ = ["Ladder", "Outcomes", "Students", "Times", "measure_outcomes", "measure_times"]
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 Ladder = Mapping[tuple[str, int], Plan]
 """(method, level) -> the plan that is run there."""
+Students = Mapping[str, Slimmed]
+"""Name -> a slimmed student of the target."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +44,7 @@ class Outcomes:
         full: (B,) int64, the full target's classes.
         unranked: (B,) bool, True where the map cannot be ranked and every patch is kept.
         levels: (B, 16) int64, the target's classes on Grad-CAM's patches at every budget level.
-        classes: (method, level) -> (B,) int64.
+        classes: (method, level) -> (B,) int64; a student's under its name and level 0.
     """
 
     truth: Ints
@@ -72,6 +75,7 @@ class Outcomes:
 def measure_outcomes(
     drop: TinyDrop,
     ladder: Ladder,
+    students: Students,
     pictures: Sequence[LabelledPicture],
     labels: Ints,
     seed: int,
@@ -81,6 +85,7 @@ def measure_outcomes(
     Args:
         drop: the pair.
         ladder: what is run.
+        students: trained ones that are run besides.
         pictures: at least one, as stored.
         labels: (B,) int64, the true classes as the pair numbers them.
         seed: of the random selector.
@@ -126,9 +131,13 @@ def measure_outcomes(
     classes = {}
     for (method, level), plan in ladder.items():
         selector = METHODS[method].selector
-        skip = unranked if _looks(selector) else np.zeros_like(unranked)
+        skip = unranked if METHODS[method].reads_map else np.zeros_like(unranked)
         order = None if selector is None else orders[selector]
         classes[method, level] = _answers(target, opened.large, plan, order, full, skip)
+    for name, student in students.items():
+        answers = student.logits(opened.large).float().cpu().numpy()
+        softmax(answers)  # refuses logits that are not finite
+        classes[name, 0] = answers.argmax(axis=1).astype(np.int64)
     return Outcomes(
         truth=labels[opened.kept],
         confidence=confidence,
@@ -148,7 +157,8 @@ class Times:
         full_ms: median time of the plain target.
         guide_ms: median time of guidance and map.
         guide: median of the guide's share of the plain target's time.
-        plans: (method, level) -> (repeats,) float64, the same share in every turn.
+        plans: (method, level) -> (repeats,) float64, the same share in every turn; a student's
+            under its name and level 0.
     """
 
     full_ms: float
@@ -157,12 +167,15 @@ class Times:
     plans: Mapping[tuple[str, int], npt.NDArray[np.float64]]
 
 
-def measure_times(drop: TinyDrop, ladder: Ladder, batch_size: int, repeats: int) -> Times:
+def measure_times(
+    drop: TinyDrop, ladder: Ladder, students: Students, batch_size: int, repeats: int
+) -> Times:
     """Return how long every plan takes, each measured in turns with the plain target.
 
     Args:
         drop: the pair.
         ladder: what is run.
+        students: trained ones that are run besides.
         batch_size: pictures per call; what they show does not matter, so they are noise.
         repeats: turns for each plan.
 
@@ -196,17 +209,15 @@ def measure_times(drop: TinyDrop, ladder: Ladder, batch_size: int, repeats: int)
         given = order if plan.needs_order else None
         timed = beside_full(partial(run_plan, target, large, plan, given))
         plans[key] = timed["own"] / timed["full"]
+    for name, student in students.items():
+        timed = beside_full(partial(student.logits, large))
+        plans[name, 0] = timed["own"] / timed["full"]
     return Times(
         full_ms=float(np.median(own["full"])),
         guide_ms=float(np.median(own["own"])),
         guide=float(np.median(own["own"] / own["full"])),
         plans=plans,
     )
-
-
-def _looks(selector: str | None) -> bool:
-    """Return whether a selector reads a map."""
-    return selector is not None and map_method(selector) is not None
 
 
 def _answers(

@@ -18,6 +18,7 @@ COMPARE_LEVELS = (4, 6, 8, 10, 12)
 """The five cost levels: what the target costs on so many sixteenths of its patches."""
 
 _NOISE = 0.2
+_MAPPINGS = ("setting", "skipped", "versions", "students")
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class CompareProvenance:
         skipped: reason -> number of pictures left out.
         versions: library -> version.
         notes: sentences that a reader must not miss.
+        students: name -> what the student does and how it was trained.
     """
 
     pair: str
@@ -71,11 +73,12 @@ class CompareProvenance:
     skipped: Mapping[str, int] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    students: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "grid", (int(self.grid[0]), int(self.grid[1])))
         object.__setattr__(self, "notes", tuple(self.notes))
-        for name in ("setting", "skipped", "versions"):
+        for name in _MAPPINGS:
             object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
         if self.pictures < 1:
             raise SettingError(f"A comparison rests on pictures, got {self.pictures!r}.")
@@ -83,7 +86,7 @@ class CompareProvenance:
     def to_dict(self) -> dict[str, Any]:
         """Return every field as JSON-ready values."""
         plain = {f.name: getattr(self, f.name) for f in fields(self)}
-        for name in ("setting", "skipped", "versions"):
+        for name in _MAPPINGS:
             plain[name] = dict(plain[name])
         return {**plain, "grid": list(self.grid), "notes": list(self.notes)}
 
@@ -104,7 +107,8 @@ class CompareRow:
     """One method at one cost level.
 
     Attributes:
-        method: a name in ``METHODS``; ``gradcam+exit``, ``tinydrop``, ``target`` or ``guidance``.
+        method: a name in ``METHODS``; ``gradcam+exit``, ``tinydrop``, ``target``, ``guidance`` or a
+            student's name.
         level: the cost level, in sixteenths of the patches; 0 where the row stands for itself.
         plan: what was done to the tokens; None where no single plan was run.
         correct: pictures answered right.
@@ -183,6 +187,11 @@ class CompareTable:
     def methods(self) -> tuple[str, ...]:
         """The methods in the table, in order."""
         return tuple(dict.fromkeys(row.method for row in self.rows))
+
+    @property
+    def students(self) -> Mapping[str, str]:
+        """Name -> words of the trained students in the table; their rows have level 0."""
+        return self.provenance.students
 
     def find(self, method: str, level: int) -> CompareRow | None:
         """Return one row; None where the method cannot cost so little."""

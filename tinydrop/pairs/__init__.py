@@ -14,18 +14,28 @@ from tinydrop.pairs.folder import load_pair_folder, read_pair_card, save_pair
 from tinydrop.pairs.heads import read_head
 from tinydrop.pairs.pair import Pair, pair_from_models, pair_from_names
 from tinydrop.pairs.presets import PRESETS, PairPreset
-from tinydrop.pairs.slimmed import StudentCard, load_slimmed, read_student_card, save_slimmed
+from tinydrop.pairs.slimmed import (
+    Student,
+    StudentCard,
+    load_slimmed,
+    load_student,
+    read_student_card,
+    save_slimmed,
+)
 
 __all__ = [
     "BUNDLED_FOLDER",
     "BUNDLED_STUDENT",
+    "BUNDLED_STUDENTS",
     "PRESETS",
     "Pair",
     "PairPreset",
+    "Student",
     "StudentCard",
     "load_pair",
     "load_pair_folder",
     "load_slimmed",
+    "load_student",
     "pair_from_models",
     "pair_from_names",
     "read_head",
@@ -38,6 +48,8 @@ __all__ = [
 BUNDLED_FOLDER = Path(__file__).resolve().parents[2] / "assets" / "pairs" / "bundled"
 BUNDLED_STUDENT = BUNDLED_FOLDER.with_name("bundled-sit")
 """The slimmed student of the bundled target, for ``load_slimmed``."""
+BUNDLED_STUDENTS = (BUNDLED_STUDENT, BUNDLED_FOLDER.with_name("bundled-sit-small"))
+"""All of them, the one that costs most first."""
 
 
 def load_pair(name: str | Path, progress: Callable[[str, float], None] | None = None) -> Pair:

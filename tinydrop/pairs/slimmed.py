@@ -17,9 +17,17 @@ from torch import nn
 from tinydrop.backbones import build_model, describe_target, wrap_target
 from tinydrop.errors import SettingError, WeightsUnavailableError
 from tinydrop.images import InputSpec
+from tinydrop.pairs.pair import Pair
 from tinydrop.slimming import Slimmed, SlimmedTransformer, SlimmingPlan
 
-__all__ = ["StudentCard", "load_slimmed", "read_student_card", "save_slimmed"]
+__all__ = [
+    "Student",
+    "StudentCard",
+    "load_slimmed",
+    "load_student",
+    "read_student_card",
+    "save_slimmed",
+]
 
 STUDENT_FORMAT = 1
 _CARD, _WEIGHTS = "student.json", "student.safetensors"
@@ -52,6 +60,44 @@ class StudentCard:
     hard: bool
     teacher: Mapping[str, str]
     info: Mapping[str, Any]
+
+    @property
+    def words(self) -> str:
+        """What it does and how it was trained, in a few words, as far as the card says."""
+        recipe = self.info.get("recipe") or {}
+        how = "choosing a few tokens" if self.hard else "mixing tokens into few (SiT)"
+        if recipe.get("distil") is False:
+            how += ", trained without its teacher"
+        elif recipe.get("reverse") is False:
+            how += ", trained without reverse modules"
+        if recipe.get("start") == "random" and not self.hard:
+            how += ", from random modules"
+        compute = self.info.get("compute") or {}
+        seen = compute.get("pictures_seen")
+        return f"{how}, {seen:,} pictures seen" if isinstance(seen, int) else how
+
+
+@dataclass(frozen=True, eq=False)
+class Student:
+    """A slimmed student and its card."""
+
+    card: StudentCard
+    model: Slimmed
+
+
+def load_student(folder: str | Path, pair: Pair) -> Student:
+    """Return the student in a folder, made from this very pair; weights are read as float32.
+
+    Raises:
+        SettingError: if it was made from another pair, or what ``load_slimmed`` raises.
+    """
+    card = read_student_card(folder)
+    if card.teacher.get("digest") != pair.digest:
+        raise SettingError(
+            f"The student {card.name} was made from other weights than those of the pair "
+            f"{pair.name}; train one with python -m tinydrop train sit --teacher {pair.name}."
+        )
+    return Student(card, load_slimmed(folder))
 
 
 def load_slimmed(folder: str | Path) -> Slimmed:

@@ -261,6 +261,16 @@ class Slimmed:
         """The MACs on one picture, the same for every picture."""
         return self.spec.macs.total
 
+    def check_teacher(self, target: TargetSpec) -> None:
+        """Raise SettingError if it is not made from such a target: grid, input and classes."""
+        own = self.spec.teacher
+        facts = [(s.grid, s.input, s.num_classes, s.depth) for s in (own, target)]
+        if facts[0] != facts[1]:
+            raise SettingError(
+                f"{self.spec.name} has other patches, classes, blocks or another input than "
+                f"{target.name}; give the target it was made from."
+            )
+
     def logits(self, pixels: torch.Tensor) -> torch.Tensor:
         """Return the logits, (B, classes), for (B, 3, H, W) pixels, without gradient.
 

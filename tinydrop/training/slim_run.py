@@ -78,6 +78,7 @@ class SlimTraining:
         pair: that pair; its target is the teacher.
         data: folder with training shards, and validation shards to report on.
         out: folder of the run; the student goes into ``out/student``.
+        name: the student's.
         recipe: every number.
         minutes: pause after so many minutes of training.
         resume: go on with what ``out`` holds.
@@ -89,6 +90,7 @@ class SlimTraining:
     pair: Pair
     data: Path
     out: Path
+    name: str
     recipe: SlimRecipe
     minutes: float | None = None
     resume: bool = False
@@ -168,7 +170,7 @@ class SlimTraining:
             "curve": [dict(entry) for entry in outcome.curve],
         }
         return StudentCard(
-            name=f"{self.pair.name}-sit",
+            name=self.name,
             title=f"Slimmed target of {self.pair.name}",
             model=constructor[0],
             kwargs=constructor[1],
@@ -200,14 +202,7 @@ def evaluate_slimmed(
         SettingError: if the two differ in classes or input, or the data do not fit.
     """
     teacher = pair.target.spec
-    if (slimmed.spec.teacher.num_classes, slimmed.spec.teacher.input) != (
-        teacher.num_classes,
-        teacher.input,
-    ):
-        raise SettingError(
-            f"{slimmed.spec.name} has other classes or another input than the target of "
-            f"{pair.name}; give the pair it was made from."
-        )
+    slimmed.check_teacher(teacher)
     dataset = report_set(data)
     pictures, _ = known_pictures(dataset, pair, tell=tell)
     like = next(pair.target.module.parameters())

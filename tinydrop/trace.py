@@ -70,6 +70,8 @@ class Trace:
         coherence: metric -> (M, L) float32, NaN where it has no meaning.
         order: (M, N) int32, patches from first to last kept; 0..N-1 where unranked.
         saliency_map: (M, map rows * cols) float16, the guidance's raw map; None without one.
+        box: (M, N) bool, True where a patch belongs to the object's box; a row without any where
+            no box is known, None where none is known at all.
 
     Raises:
         SettingError: if arrays differ in length, shape or kind, or contradict each other.
@@ -94,6 +96,7 @@ class Trace:
     coherence: Mapping[str, Floats]
     order: npt.NDArray[np.int32]
     saliency_map: npt.NDArray[np.float16] | None = None
+    box: npt.NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
         ids = np.asarray(self.picture_id, dtype=np.str_)
@@ -120,6 +123,9 @@ class Trace:
             wanted = (ids.size, known.map_grid[0] * known.map_grid[1])
             values = _checked("saliency_map", self.saliency_map, np.float16, wanted)
             object.__setattr__(self, "saliency_map", values)
+        if self.box is not None:
+            boxes = _checked("box", self.box, np.bool_, (ids.size, known.num_patches))
+            object.__setattr__(self, "box", boxes)
         self._check_values()
 
     def _check_values(self) -> None:
@@ -184,8 +190,9 @@ class Trace:
         changes: dict[str, Any] = {name: getattr(self, name)[picked] for name in _SHAPES}
         changes["picture_id"] = self.picture_id[picked]
         changes["coherence"] = {name: array[picked] for name, array in self.coherence.items()}
-        if self.saliency_map is not None:
-            changes["saliency_map"] = self.saliency_map[picked]
+        for name in ("saliency_map", "box"):
+            if getattr(self, name) is not None:
+                changes[name] = getattr(self, name)[picked]
         provenance = replace(self.provenance, pictures=int(picked.size))
         return replace(self, provenance=provenance, **changes)
 

@@ -22,6 +22,7 @@ from tinydrop.coherence.metrics import (
 )
 from tinydrop.coherence.percentiles import (
     Entry,
+    box_percentiles,
     coherence_percentiles,
     describe_box,
     describe_coherence,
@@ -37,6 +38,7 @@ __all__ = [
     "Verdict",
     "border_share",
     "bounding_box_fill",
+    "box_percentiles",
     "centroid_offset",
     "coherence_percentiles",
     "compactness",

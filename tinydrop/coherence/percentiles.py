@@ -16,6 +16,7 @@ from tinydrop.tokens import PatchGrid, Saliency, TokenSelection
 __all__ = [
     "DRAWS",
     "Entry",
+    "box_percentiles",
     "coherence_percentiles",
     "describe_box",
     "describe_coherence",
@@ -146,12 +147,47 @@ def describe_box(selection: TokenSelection, box: npt.NDArray[np.bool_]) -> Entry
         )
     inside = box.reshape(-1).astype(np.bool_)
     hits = int(inside[selection.keep_indices].sum())
-    size, n, k = int(inside.sum()), grid.num_patches, selection.num_keep
-    percentile = None
-    if 0 < size < n and k < n:
-        ways = [comb(size, x) * comb(n - size, k - x) for x in range(hits + 1)]
-        percentile = float(100 * (2 * sum(ways) - ways[-1]) / (2 * comb(n, k)))
-    return {"value": hits / k, "percentile": percentile}
+    size, k = int(inside.sum()), selection.num_keep
+    return {"value": hits / k, "percentile": _box_percentile(hits, size, k, grid.num_patches)}
+
+
+def box_percentiles(
+    masks: npt.NDArray[np.bool_], boxes: npt.NDArray[np.bool_]
+) -> tuple[Values, Values]:
+    """Return what ``describe_box`` says of many sets: shares and percentiles, (M,) float64 each.
+
+    Args:
+        masks: (M, N) bool, True = kept, at least one in every row.
+        boxes: (M, N) bool, True = the patch belongs to the object.
+
+    Returns:
+        The share of the kept patches in the box, 0 to 1, and its percentile, NaN where every set
+        of as many patches has the same share.
+
+    Raises:
+        SettingError: if the two differ in shape, or a set is empty.
+    """
+    if masks.ndim != 2 or masks.shape != boxes.shape or not masks.any(axis=1).all():
+        raise SettingError(
+            f"Sets and boxes have one shape (pictures, patches), and no set is empty; got "
+            f"{masks.shape} and {boxes.shape}."
+        )
+    hits, sizes, kept = (found.sum(axis=1) for found in (masks & boxes, boxes, masks))
+    known = (
+        _box_percentile(int(hit), int(size), int(k), masks.shape[1])
+        for hit, size, k in zip(hits, sizes, kept, strict=True)
+    )
+    return hits / kept, np.array([np.nan if one is None else one for one in known], np.float64)
+
+
+@lru_cache(maxsize=4096)
+def _box_percentile(hits: int, size: int, num_keep: int, num_patches: int) -> float | None:
+    """Return the mid-rank of ``hits`` patches in a box of ``size``, 0 to 100; None if all tie."""
+    if not (0 < size < num_patches and num_keep < num_patches):
+        return None
+    rest = num_patches - size
+    ways = [comb(size, x) * comb(rest, num_keep - x) for x in range(min(hits, num_keep) + 1)]
+    return float(100 * (2 * sum(ways) - ways[-1]) / (2 * comb(num_patches, num_keep)))
 
 
 def _check_draws(draws: int) -> None:

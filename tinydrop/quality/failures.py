@@ -16,12 +16,13 @@ import numpy.typing as npt
 from tinydrop.budget import num_keep
 from tinydrop.coherence import (
     border_share,
+    box_percentiles,
     coherence_percentiles,
     component_count,
     hole_count,
     morans_i,
 )
-from tinydrop.coherence.verdict import BORDER_FROM, COHERENT_FROM
+from tinydrop.coherence.verdict import BORDER_FROM, COHERENT_FROM, OFF_OBJECT_BELOW
 from tinydrop.errors import SettingError
 from tinydrop.quality.drift import DriftTable
 from tinydrop.tokens import PatchGrid
@@ -38,12 +39,14 @@ FAILURE_KINDS: Mapping[str, str] = MappingProxyType(
         "fragmented": "the kept patches lie together no more than random ones would",
         "border-bound": "unusually many of the kept patches lie on the edge of the picture",
         "flat map": "no patch could be ranked, so every patch is kept",
+        "off-object": "none of the kept patches lies in the object's box, or fewer than chance "
+        "would put there",
         "drifted": "right with right positions, wrong when the kept patches are taken for the "
         "first K of the grid",
         "dropped and wrong": "right with every patch, wrong on the kept ones",
     }
 )
-"""Kind -> what it means. A trace holds no boxes, so ``off-object`` cannot be told from one."""
+"""Kind -> what it means."""
 
 FAILURE_SORTS: Mapping[str, str] = MappingProxyType(
     {
@@ -64,7 +67,8 @@ class Failures:
         level: 1 to 16.
         num_keep: K of the pictures whose map could be ranked.
         kinds: kind -> (M,) bool, in the order of ``FAILURE_KINDS``; ``drifted`` is missing where
-            nobody measured it. A picture may have several.
+            nobody measured it, ``off-object`` where the trace holds no boxes. A picture may have
+            several.
         moran: (M,) float64, Moran's I; NaN where every patch is kept.
         moran_percentile: (M,) float64, its percentile among random sets of the same K.
         border_percentile: (M,) float64, that of the share on the border.
@@ -170,6 +174,12 @@ def find_failures(trace: Trace, level: int, drift: DriftTable | None = None) -> 
         "border-bound": border,
         "flat map": trace.unranked.copy(),
     }
+    if trace.box is not None:
+        share, chance = box_percentiles(masks.reshape(len(trace), -1), trace.box)
+        # Without a percentile there is no box, or nothing outside it to keep instead.
+        kinds["off-object"] = (
+            ranked & ~np.isnan(chance) & ((share == 0.0) | (chance < OFF_OBJECT_BELOW))
+        )
     if drift is not None:
         _check_drift(trace, drift)
         first = drift.aligned("first", trace.picture_id)[:, level - 1]

@@ -126,6 +126,7 @@ def read_trace(path: str | Path, pair: Pair | None = None) -> Trace:
             },
             order=columns["order"].astype(np.int32),
             saliency_map=columns.get("saliency_map"),
+            box=_known_boxes(columns.get("box")),
         )
     except KeyError as error:
         raise SettingError(f"The trace {path} lacks {error}; trace the pictures again.") from error
@@ -173,6 +174,11 @@ def _target_macs(
     costs = np.array(per_level, dtype=np.int64)
     every: npt.NDArray[np.int64] = np.where(unranked[:, None], costs[-1], costs)
     return every
+
+
+def _known_boxes(values: npt.NDArray[Any] | None) -> npt.NDArray[np.bool_] | None:
+    """Return the boxes on the grid; None where nobody knows one, or an older trace holds none."""
+    return values.astype(np.bool_) if values is not None and values.any() else None
 
 
 def _wide(values: npt.NDArray[Any]) -> npt.NDArray[np.int64]:

@@ -67,6 +67,7 @@ class _Plan:
             "offered": int(self.positions.size),
             "labels": labels,
             "coherence": list(COHERENCE_METRICS),
+            "boxes": True,
         }
 
 

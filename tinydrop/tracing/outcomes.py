@@ -24,6 +24,7 @@ from tinydrop.pipeline import TinyDrop, geometric_order
 from tinydrop.results import softmax
 from tinydrop.saliency import compute_saliency, resize_saliency
 from tinydrop.selection import map_method, map_order
+from tinydrop.tokens import covered_patches
 from tinydrop.trace import label_rank
 
 __all__ = [
@@ -41,6 +42,14 @@ COHERENCE_PREFIX = "coherence."
 
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, eq=False)
+class _Asked:
+    """What a chunk keeps of a decoded picture: its geometric order, if any, and its box."""
+
+    order: npt.NDArray[np.int64] | None
+    box: npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,16 +126,19 @@ def trace_chunk(
     guidance, target = drop.pair.guidance, drop.pair.target
     grid = target.spec.grid
     method = map_method(selector)
-    opened = open_chunk(
-        drop,
-        pictures,
-        lambda picture, _view, _stored: (
-            geometric_order(grid, selector, picture, seed) if method is None else None
-        ),
-    )
+
+    def ask(picture: Picture, view: View, stored: LabelledPicture) -> _Asked:
+        box = stored.box
+        inside = np.zeros(grid.num_patches, dtype=np.bool_)
+        if box is not None:
+            inside = covered_patches(view.box_coverage(grid, box)).reshape(-1)
+        order = geometric_order(grid, selector, picture, seed) if method is None else None
+        return _Asked(order, inside)
+
+    opened = open_chunk(drop, pictures, ask)
     if opened is None:
         return {}
-    kept, orders = opened.kept, list(opened.each)
+    kept, orders = opened.kept, [asked.order for asked in opened.each]
     truth = labels[kept]
     features = guidance.features(opened.small)
     logits = features.logits.float().cpu().numpy()
@@ -140,6 +152,7 @@ def trace_chunk(
         "confidence": np.stack(confidence, axis=1),
         "guidance_class": winner.astype(class_type),
         "guidance_rank": label_rank(logits, truth).astype(class_type),
+        "box": np.stack([asked.box for asked in opened.each]).astype(np.uint8),
     }
     if method is not None:
         maps = compute_saliency(guidance, features, winner.tolist(), method)

@@ -31,6 +31,7 @@ _WORDS = {
     "grid": "grid of patches",
     "labels": "digest of the labels",
     "coherence": "coherence measures",
+    "boxes": "column of boxes",
 }
 
 

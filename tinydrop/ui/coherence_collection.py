@@ -118,6 +118,7 @@ class Collection:
             moran=None if np.isnan(moran) else moran,
             percentile=None if np.isnan(rank) else rank,
             kinds=found.named(index),
+            box=self._box(index),
         )
 
     def opened(self, index: int, level: int) -> str:
@@ -143,7 +144,7 @@ class Collection:
             strip,
             level,
             self._drifted(index, level),
-            verdict_line(judge_coherence(card.selection, problem=problem)),
+            verdict_line(judge_coherence(card.selection, problem=problem, box=card.box)),
             measure_bars(describe_coherence(card.selection), maps, card.selection.num_keep, words),
         )
 
@@ -203,6 +204,11 @@ class Collection:
         values = trace.saliency_map[index].astype(np.float32).reshape(shape)
         selector = trace.provenance.selector
         return Saliency(values, selector, trace.provenance.map_layer or "")
+
+    def _box(self, index: int) -> npt.NDArray[np.bool_] | None:
+        """Return the patches of the object's box; None where no box is known."""
+        boxes = self.trace.box
+        return None if boxes is None or not boxes[index].any() else boxes[index]
 
     def _heat(self, index: int) -> npt.NDArray[np.float32] | None:
         raw = self._raw(index)

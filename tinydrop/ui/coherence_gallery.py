@@ -181,8 +181,9 @@ def _kinds_formula() -> str:
     return (
         f"{rows}<p>Fragmented and border-bound are the verdicts of the panel above, by percentiles "
         "among 500 random sets of the same K (at least 95 for the edge; Moran’s I below 95 and "
-        "not one whole piece for fragmented). A picture can be of several kinds. Off-object needs "
-        "the object’s box, which a trace does not hold.</p>"
+        "not one whole piece for fragmented). Off-object needs the object’s box, drawn dashed "
+        "where the data set has one: no kept patch in it, or fewer than in 95 % of all sets of as "
+        "many. A picture can be of several kinds.</p>"
     )
 
 

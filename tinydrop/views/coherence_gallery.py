@@ -47,6 +47,7 @@ class Card:
         moran: Moran's I of the kept set; None where every patch is kept.
         percentile: its percentile among random sets of the same K.
         kinds: its failures.
+        box: (N,) bool, True where a patch belongs to the object's box; None where none is known.
     """
 
     index: int
@@ -58,6 +59,7 @@ class Card:
     moran: float | None
     percentile: float | None
     kinds: tuple[str, ...]
+    box: npt.NDArray[np.bool_] | None = None
 
 
 def filter_html(
@@ -124,6 +126,7 @@ def grid_svg(
     selection: TokenSelection,
     heat: npt.NDArray[np.float32] | None,
     ranks: npt.NDArray[np.int64] | None = None,
+    box: npt.NDArray[np.bool_] | None = None,
 ) -> str:
     """Return map and kept patches as a small SVG, one unit per patch.
 
@@ -131,6 +134,7 @@ def grid_svg(
         selection: the kept patches; the others are faded.
         heat: (rows, cols) float32 in [0, 1]; None without a map.
         ranks: (N,) the place of each patch from 1 on, written into it; None for no numbers.
+        box: (N,) bool, the patches of the object's box, drawn as a dashed line; None for no box.
     """
     grid = selection.grid
     whole = f"M0 0H{grid.cols}V{grid.rows}H0Z"
@@ -142,6 +146,10 @@ def grid_svg(
             'preserveAspectRatio="none"/>'
         )
     outline = outline_path(selection)
+    dashed = ""
+    if box is not None:
+        around = outline_path(TokenSelection(grid, np.flatnonzero(box), "box"))
+        dashed = f'<path class="cg-box-casing" d="{around}"/><path class="cg-box" d="{around}"/>'
     numbers = ""
     if ranks is not None:
         numbers = "".join(
@@ -152,8 +160,8 @@ def grid_svg(
     return (
         f'<svg class="cg-grid" viewBox="0 0 {grid.cols} {grid.rows}" aria-hidden="true">{picture}'
         f'<path class="cg-veil" fill-rule="evenodd" d="{whole}{outline}"/>'
-        f'<path class="cg-casing" d="{outline}"/><path class="cg-edge" d="{outline}"/>{numbers}'
-        "</svg>"
+        f'<path class="cg-casing" d="{outline}"/><path class="cg-edge" d="{outline}"/>'
+        f"{dashed}{numbers}</svg>"
     )
 
 
@@ -185,7 +193,7 @@ def opened_html(
         f"<h3>{escape(card.label)}</h3>{_tags(card.kinds)}"
         '<button type="button" class="td-button" data-do="close">Close</button></div>'
         '<div class="cg-open-main"><figure class="cg-figure">'
-        f"{grid_svg(card.selection, card.heat, ranks)}<figcaption class='td-hint'>"
+        f"{grid_svg(card.selection, card.heat, ranks, card.box)}<figcaption class='td-hint'>"
         f"{_caption(card, ranks)}</figcaption></figure>"
         f'<div class="cg-open-side">{verdict}{_answers(card, drifted)}</div></div>'
         f'<h3>What the target says at each level: {_strip_words(rights)}</h3>'
@@ -202,7 +210,7 @@ def _card(card: Card) -> str:
     )
     return (
         f'<button type="button" class="cg-card" data-do="open" data-key="{card.index}" '
-        f'aria-label="{escape(spoken)}">{grid_svg(card.selection, card.heat)}'
+        f'aria-label="{escape(spoken)}">{grid_svg(card.selection, card.heat, box=card.box)}'
         f"<b>{escape(card.label)}</b>{_line('all', card.full)}{_line('kept', card.kept)}"
         f'<span class="cg-line"><small>Moran</small><span>{moran}</span>{rank}</span>'
         f"{_tags(card.kinds)}</button>"
@@ -234,6 +242,7 @@ def _tags(kinds: Sequence[str]) -> str:
 def _caption(card: Card, ranks: npt.NDArray[np.int64] | None) -> str:
     heat = "Bright is high saliency" if card.heat is not None else "This trace holds no map"
     order = "" if ranks is None else "; the numbers are the order in which patches are kept"
+    order += "; the dashed line is the object’s box" if card.box is not None else ""
     return (
         f"{heat}{order}. {card.selection.num_keep} of {card.selection.grid.num_patches} patches "
         "are kept; the photograph belongs to the data set and is not shown."

@@ -7,12 +7,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from mask_zoo import CORNERS, SIDES, pieces
+from scipy import stats
 from trace_zoo import one_thread, picture_bytes, small_drop
 
 from tinydrop import SELECTORS, TinyDrop
+from tinydrop.backbones import target_own_maps
 from tinydrop.cli import coherence, main
 from tinydrop.coherence import COHERENCE_METRICS, MAP_METRICS, VERDICT_KINDS
+from tinydrop.pipeline import Guide
+from tinydrop.results import softmax
+from tinydrop.tokens import PatchGrid, TokenSelection
 
 SAMPLES = sorted((Path(__file__).resolve().parents[2] / "assets" / "samples").glob("*.jpg"))
 KEYS = set(
@@ -83,6 +89,47 @@ def test_the_exit_is_ignored_and_the_level_decides(capsys: pytest.CaptureFixture
         (row,) = json.loads(out)
         assert (row["level"], row["kept"], len(row["keep_indices"])) == (level, kept, kept)
     assert {entry["percentile"] for entry in row["coherence"].values()} == {None}
+
+
+def test_quality_is_what_the_target_makes_of_the_order_and_of_the_map(
+    capsys: pytest.CaptureFixture[str], drop: TinyDrop
+) -> None:
+    code, out, _ = run(capsys, "coherence", SAMPLES[1], "--quality", "--json")
+    (row,) = json.loads(out)
+    assert code == 0
+    assert row.keys() == KEYS | {"quality"}
+    guide = drop.guide(SAMPLES[1])
+    full = drop.classify(guide)
+    own = target_own_maps(drop.pair.target, pixels_of(drop, guide), [full.class_index])[0]
+    saliency = drop.saliency(guide)
+    rho = stats.spearmanr(saliency.values.reshape(-1), own.values.reshape(-1)).statistic
+    found = row["quality"]
+    assert found["class"] == full.name
+    assert found["rank_correlation"] == pytest.approx(rho, abs=1e-6)
+    order = np.argsort(-saliency.values.reshape(-1), kind="stable")
+    for name, one in (("insertion", order), ("deletion", order[::-1])):
+        curve = []
+        for k in range(4, 65, 4):
+            kept = TokenSelection(full_grid(drop), np.sort(one[:k]), "test")
+            curve.append(softmax(drop.classify(guide, kept).logits)[full.class_index])
+        # Sixteen equal steps: the mean of all but half of both ends, by the trapezoid rule.
+        area = (sum(curve) - (curve[0] + curve[-1]) / 2) / 15
+        assert found[name] == pytest.approx(area, rel=1e-4)
+    code, out, _ = run(
+        capsys, "coherence", SAMPLES[1], "--quality", "--selector", "uniform", "--json"
+    )
+    assert json.loads(out)[0]["quality"]["rank_correlation"] is None  # it reads no map
+    _, out, _ = run(capsys, "coherence", SAMPLES[1], "--quality")
+    assert f"{found['deletion']:.3f}" in out
+    assert f"own map: {found['rank_correlation']:.3f}" in out
+
+
+def pixels_of(drop: TinyDrop, guide: Guide) -> torch.Tensor:
+    return torch.from_numpy(guide.view.pixels(guide.picture, drop.pair.target.spec.input))[None]
+
+
+def full_grid(drop: TinyDrop) -> PatchGrid:
+    return drop.pair.target.spec.grid
 
 
 @pytest.mark.parametrize("selector", ["coverage", "scattered", "centre"])

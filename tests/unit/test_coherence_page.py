@@ -12,7 +12,7 @@ from coherence_zoo import Counting, compared, finish, look_at, make_page, make_p
 from trace_zoo import one_thread, small_drop
 
 from tinydrop.budget import Setting
-from tinydrop.quality import Film, film_frames
+from tinydrop.quality import Film, film_frames, picture_curves
 from tinydrop.ui.coherence_comparer import Comparer
 from tinydrop.ui.coherence_handlers import START_LEVEL, Coherence
 from tinydrop.ui.coherence_study import ARRANGEMENTS, Study, film_of
@@ -93,6 +93,20 @@ class TestComparison:
         assert list(logits) == ["right", "first", "shuffled", "none"]
         for wrong in ("first", "shuffled", "none"):
             assert np.abs(logits[wrong] - logits["right"]).max() > 1e-2, wrong
+
+    @pytest.mark.parametrize("name", ["gradcam", "uniform"])
+    def test_areas_are_those_of_the_curves(
+        self, page: Coherence, look: Look, drop: Counting, name: str
+    ) -> None:
+        study = replace(opened(page, look), look=replace(look, selector=name))
+        assert compared(page, study).areas is None
+        finish(page, study)
+        guide = drop.guide(look.source)
+        order, _ = drop.rank(guide, name)
+        assert order is not None
+        own = picture_curves(drop, guide, order)
+        expected = (own.insertion_area, own.deletion_area)
+        assert compared(page, study).areas == pytest.approx(expected, rel=1e-4)
 
     def test_one_run_is_no_measurement(self, page: Coherence, look: Look) -> None:
         studio = page.studio

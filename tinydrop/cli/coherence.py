@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from tinydrop.budget import BUDGET_LEVELS, num_keep
 from tinydrop.cli.common import add_pair, add_selector, pair_of
 from tinydrop.cli.pictures import add_photos, each_photo, photos_of
-from tinydrop.coherence import Verdict, describe_coherence, describe_map, judge_coherence
+from tinydrop.coherence import describe_coherence, describe_map, judge_coherence
 from tinydrop.selection import map_method
 
 if TYPE_CHECKING:
-    from tinydrop.pipeline import TinyDrop
+    from tinydrop.pipeline import Guide, TinyDrop
     from tinydrop.tokens import Saliency
 
 __all__ = ["add_coherence"]
@@ -34,6 +34,11 @@ def add_coherence(commands: argparse._SubParsersAction[Any]) -> None:
         metavar="L",
         help=f"keep L/{BUDGET_LEVELS} of the patches, whether the guidance is sure or not",
     )
+    coherence.add_argument(
+        "--quality",
+        action="store_true",
+        help="also run the target: insertion and deletion, likeness to the target's own map",
+    )
     coherence.add_argument("--json", action="store_true", help="print one JSON array")
     coherence.set_defaults(command=_coherence)
 
@@ -47,19 +52,36 @@ def _coherence(arguments: argparse.Namespace) -> int:
     drop = TinyDrop(pair_of(arguments))
 
     def work(photo: Path) -> tuple[dict[str, object], str]:
-        return _describe(drop, photo, arguments.level, arguments.selector, arguments.seed)
+        guide = drop.guide(photo)
+        row = {"file": str(photo)} | _describe(
+            drop, guide, arguments.level, arguments.selector, arguments.seed
+        )
+        if arguments.quality:
+            row["quality"] = _quality(drop, guide, arguments.selector, arguments.seed)
+        return row, _text(row)
 
     return each_photo(photos, work, as_json=arguments.json)
 
 
-def _describe(
-    drop: TinyDrop, photo: Path, level: int, selector: str, seed: int
-) -> tuple[dict[str, object], str]:
-    """Return one picture's JSON object and its text."""
+def _quality(drop: TinyDrop, guide: Guide, selector: str, seed: int) -> dict[str, object]:
+    """Return how much the order and the map matter to the target; None for what has no meaning."""
+    from tinydrop.quality import picture_curves, picture_likeness
+
+    order, _ = drop.rank(guide, selector, seed)
+    curves = None if order is None else picture_curves(drop, guide, order)
+    return {
+        "class": None if curves is None else drop.pair.classes[curves.class_index],
+        "insertion": None if curves is None else curves.insertion_area,
+        "deletion": None if curves is None else curves.deletion_area,
+        "rank_correlation": picture_likeness(drop, guide, selector),
+    }
+
+
+def _describe(drop: TinyDrop, guide: Guide, level: int, selector: str, seed: int) -> dict[str, Any]:
+    """Return one picture's figures, JSON-ready."""
     from tinydrop.saliency import compute_saliency
 
     grid = drop.pair.target.spec.grid
-    guide = drop.guide(photo)
     selected = drop.select(guide, num_keep(level, grid.num_patches), selector, seed=seed)
     method, raw = map_method(selector), None
     if method is not None:
@@ -70,8 +92,7 @@ def _describe(
     problem = None if selected.saliency is None else selected.saliency.problem
     selection = selected.selection
     verdict = judge_coherence(selection, problem=problem)
-    row: dict[str, object] = {
-        "file": str(photo),
+    return {
         "pair": drop.pair.name,
         "selector": selector,
         "level": BUDGET_LEVELS if selected.order is None else level,
@@ -84,7 +105,6 @@ def _describe(
         "map": None if raw is None else _map(raw),
         "warnings": [*guide.picture.notes, *selected.warnings],
     }
-    return row, _text(row, verdict)
 
 
 def _map(raw: Saliency) -> dict[str, object]:
@@ -97,9 +117,10 @@ def _map(raw: Saliency) -> dict[str, object]:
     }
 
 
-def _text(row: dict[str, Any], verdict: Verdict) -> str:
+def _text(row: dict[str, Any]) -> str:
     """Return one picture's figures as lines for a person."""
-    lines = [f"{row['file']}: {verdict.kind}. {verdict.sentence}"]
+    verdict = row["verdict"]
+    lines = [f"{row['file']}: {verdict['kind']}. {verdict['sentence']}"]
     lines += [
         f"  {row['kept']} of {row['patches']} patches kept by {row['selector']} "
         f"(level {row['level']} of {BUDGET_LEVELS}), percentiles among random sets as large:"
@@ -112,7 +133,24 @@ def _text(row: dict[str, Any], verdict: Verdict) -> str:
             f"percentiles among shuffles of its values:"
         ]
         lines += _table(row["map"]["coherence"])
+    if "quality" in row:
+        lines += _quality_lines(row["quality"])
     return "\n".join([*lines, *(f"  {warning}" for warning in row["warnings"])])
+
+
+def _quality_lines(found: dict[str, Any]) -> list[str]:
+    lines = []
+    if found["class"] is not None:
+        lines = [
+            f"  Mean probability of '{found['class']}' while patches come in, first ones first "
+            f"(insertion, higher is better): {found['insertion']:.3f}",
+            f"  and while the first ones are taken away (deletion, lower is better): "
+            f"{found['deletion']:.3f}",
+        ]
+    if found["rank_correlation"] is not None:
+        rho = found["rank_correlation"]
+        lines.append(f"  Spearman's rank correlation with the target's own map: {rho:.3f}")
+    return lines
 
 
 def _table(entries: dict[str, dict[str, float | None]]) -> list[str]:

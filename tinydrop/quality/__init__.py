@@ -9,6 +9,7 @@ from tinydrop.quality.curves import (
     kept_counts,
     outcomes_at_levels,
     picture_curves,
+    picture_likeness,
     reversed_order,
 )
 from tinydrop.quality.deciles import BINS, CoherenceTable, accuracy_by_coherence
@@ -99,6 +100,7 @@ __all__ = [
     "outcomes_at_levels",
     "paired_gain",
     "picture_curves",
+    "picture_likeness",
     "pointing_game",
     "read_coherence",
     "read_drift",

@@ -15,12 +15,15 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from tinydrop.backbones import Target
+from tinydrop.backbones import Target, target_own_maps, why_no_own_map
 from tinydrop.budget import BUDGET_LEVELS, num_keep
 from tinydrop.errors import SettingError
 from tinydrop.pipeline import Guide, TinyDrop
+from tinydrop.quality.maps import flat_maps
+from tinydrop.quality.statistics import spearman
 from tinydrop.results import softmax
-from tinydrop.selection import Order, select_tokens
+from tinydrop.saliency import compute_saliency, resize_saliency
+from tinydrop.selection import Order, map_method, select_tokens
 from tinydrop.tracing import logits_at_levels
 
 __all__ = [
@@ -30,6 +33,7 @@ __all__ = [
     "kept_counts",
     "outcomes_at_levels",
     "picture_curves",
+    "picture_likeness",
     "reversed_order",
 ]
 
@@ -167,3 +171,34 @@ def picture_curves(drop: TinyDrop, guide: Guide, order: Order) -> PictureCurves:
     )
     kept = kept_counts(target.spec.grid.num_patches)
     return PictureCurves(int(classes[0]), kept, insertion, deletion)
+
+
+def picture_likeness(drop: TinyDrop, guide: Guide, selector: str = "gradcam") -> float | None:
+    """Return Spearman's rank correlation of the guidance's map with the target's own, -1 to 1.
+
+    Both are taken on the target's grid: the map that the selector reads, of the guidance's class,
+    and ``target_own_maps`` of the full target's class.
+
+    Args:
+        drop: the pair.
+        guide: the guided picture.
+        selector: a name in ``SELECTORS``.
+
+    Returns:
+        None for a selector that reads no map, a target without a map of its own, and maps that
+        cannot be ranked.
+    """
+    method, target = map_method(selector), drop.pair.target
+    if method is None or why_no_own_map(target) is not None:
+        return None
+    (raw,) = compute_saliency(
+        drop.pair.guidance, guide.features, [guide.answer.class_index], method
+    )
+    pixels = torch.from_numpy(guide.view.pixels(guide.picture, target.spec.input))[None]
+    winner = int(target.logits(pixels)[0].argmax())
+    (own,) = target_own_maps(target, pixels, [winner])
+    mine = resize_saliency(raw, target.spec.grid)
+    if mine.problem is not None or own.problem is not None:
+        return None
+    rho = float(spearman(flat_maps([mine]), flat_maps([own]))[0])
+    return None if np.isnan(rho) else rho

@@ -12,6 +12,7 @@ from tinydrop.budget import BUDGET_LEVELS, num_keep
 from tinydrop.coherence import describe_map
 from tinydrop.errors import SettingError
 from tinydrop.pipeline import Guide, Selected
+from tinydrop.quality import reversed_order
 from tinydrop.saliency import compute_saliency
 from tinydrop.selection import select_tokens
 from tinydrop.tokens import PatchGrid, Saliency, TokenSelection
@@ -90,7 +91,7 @@ class Comparer:
         def kept(name: str, k: int) -> TokenSelection:
             return _first(rankings[name], grid, k, name)
 
-        count = num_keep(level, grid.num_patches)
+        count, ranked = num_keep(level, grid.num_patches), rankings[study.arrangement]
         base = tile(study.arrangement, kept(study.arrangement, count), study.positions)
         arrangements = [tile(name, kept(name, count)) for name in ARRANGEMENTS]
         painted = _painted(study, grid)
@@ -108,6 +109,10 @@ class Comparer:
             modes=tuple(tile(mode, stage.selection, mode) for mode in modes),
             levels=tuple(
                 (one, tile(study.arrangement, kept(study.arrangement, k), study.positions))
+                for k, one in _level_of(grid.num_patches).items()
+            ),
+            deletions=tuple(
+                (one, tile(study.arrangement, _last(ranked, grid, k), study.positions))
                 for k, one in _level_of(grid.num_patches).items()
             ),
             still=still,
@@ -153,6 +158,13 @@ def _first(ranked: Selected, grid: PatchGrid, k: int, name: str) -> TokenSelecti
     if ranked.order is None:
         return TokenSelection.everything(grid, name)
     return select_tokens(ranked.order, grid, k, name)
+
+
+def _last(ranked: Selected, grid: PatchGrid, k: int) -> TokenSelection:
+    """Return the last K patches of a ranking: what is left when the first ones are dropped."""
+    if ranked.order is None:
+        return TokenSelection.everything(grid, "deletion")
+    return select_tokens(reversed_order(ranked.order), grid, k, "deletion")
 
 
 def _painted(study: Study, grid: PatchGrid) -> TokenSelection | None:

@@ -123,7 +123,7 @@ def film(comparison: Comparison, every: Sequence[Tile], *, stopped: bool) -> Fra
     return {
         "film": f'<p class="td-hint">Arrangement: {title}{placed}. Below each: K, the patches '
         f'kept.</p><div class="ch-sentence" aria-live="polite">{sentence}</div>'
-        f"{film_cells(cells, full)}",
+        f"{film_cells(cells, full)}{_areas(comparison)}",
         "exact": exact_part(singles, exact, full, names, filming=study.filming, stopped=stopped),
     }
 
@@ -144,6 +144,19 @@ def ask(comparison: Comparison, unfilmed: int, *, stopped: bool) -> Frame:
     key = f"{hash((study, comparison.level))}-{urgent}-{rest}-{unfilmed}"
     asked = f'data-pending="{key}" data-urgent="{int(urgent > 0)}"'
     return {"ask": f'<i data-ask data-sample="{sample}" {asked}></i>'}
+
+
+def _areas(comparison: Comparison) -> str:
+    """Return insertion and deletion of this picture, once every answer is known."""
+    areas, full = comparison.areas, comparison.full.answer
+    if areas is None or full is None:
+        return ""
+    return (
+        f'<p class="td-hint ch-areas">Mean probability of <b>{escape(full.name)}</b> while patches '
+        f"come in, first ones first: <b>{areas[0]:.2f}</b> (insertion; higher is better). While "
+        f"the first ones are taken away: <b>{areas[1]:.2f}</b> (deletion; lower is better). Both "
+        "drop tokens, so nothing grey is shown to the target.</p>"
+    )
 
 
 def _kept(comparison: Comparison) -> str:

@@ -17,8 +17,8 @@ from tinydrop.budget import num_keep
 from tinydrop.coherence import Entry
 from tinydrop.errors import SettingError
 from tinydrop.pipeline import Guide
-from tinydrop.quality import Film, Frame
-from tinydrop.results import Answer
+from tinydrop.quality import Film, Frame, area_under, kept_counts
+from tinydrop.results import Answer, softmax
 from tinydrop.tokens import PatchGrid, Saliency, TokenSelection
 from tinydrop.ui.look import Look
 
@@ -118,6 +118,7 @@ class Comparison:
         arrangements: one tile each at right positions; the painted set last, if there is one.
         modes: the stage's patches at each kind of position.
         levels: (level, tile) of the arrangement for every K that a level gives.
+        deletions: the same for what is left when its first N - K patches are dropped.
         still: what does not move.
     """
 
@@ -134,6 +135,7 @@ class Comparison:
     arrangements: tuple[Tile, ...]
     modes: tuple[Tile, ...]
     levels: tuple[tuple[int, Tile], ...]
+    deletions: tuple[tuple[int, Tile], ...]
     still: Still
 
     @property
@@ -155,7 +157,27 @@ class Comparison:
     @property
     def rest(self) -> tuple[Tile, ...]:
         """What can wait until the slider rests."""
-        return unknown((*self.arrangements, *self.modes, *(tile for _, tile in self.levels)))
+        both = (tile for _, tile in (*self.levels, *self.deletions))
+        return unknown((*self.arrangements, *self.modes, *both))
+
+    @property
+    def areas(self) -> tuple[float, float] | None:
+        """Areas under the insertion and the deletion curve, as ``picture_curves`` has them.
+
+        None while an answer is missing, and for a map that cannot be ranked.
+        """
+        full = self.full.answer
+        if full is None or self.order is None:
+            return None
+        found = []
+        for tiles in (self.levels, self.deletions):
+            known = {tile.selection.num_keep: tile.answer for _, tile in tiles}
+            answers = [known[int(k)] for k in kept_counts(self.grid.num_patches)]
+            curve = [softmax(a.logits)[full.class_index] for a in answers if a is not None]
+            if len(curve) < len(answers):
+                return None
+            found.append(float(area_under(curve, self.grid.num_patches)))
+        return found[0], found[1]
 
 
 def film_of(comparison: Comparison, tiles: tuple[Tile, ...]) -> Film | None:

@@ -12,7 +12,6 @@ import torch
 
 from tinydrop.comparison.methods import METHODS, plan_within
 from tinydrop.errors import SettingError
-from tinydrop.macs import guidance_macs
 from tinydrop.pipeline import Guide, TinyDrop
 from tinydrop.reduction import (
     DropStep,
@@ -106,15 +105,17 @@ def contend(
     logits = reduced.logits[0].float().cpu().numpy()
     elapsed = 1000 * (time.perf_counter() - start)
     cost = plan_macs(target.spec, plan).total
-    looks = selector is not None and map_method(selector) is not None
-    own = guidance_macs(drop.pair.guidance)
+    guide_macs = 0
+    if selector is not None and map_method(selector) is not None:
+        whole = drop.cost(target.spec.grid.num_patches, selector)  # counted once per pipeline
+        guide_macs = whole.guidance + whole.saliency
     return Contender(
         method=method,
         plan=plan,
         stages=reduced.stages,
         answer=Answer(logits, drop.pair.classes, latency_ms=elapsed),
         target_macs=cost,
-        macs=cost + (own.forward + own.saliency if looks else 0),
+        macs=cost + guide_macs,
     )
 
 

@@ -85,7 +85,7 @@ def launch_options() -> dict[str, Any]:
         "theme": theme,
         "css": "".join(
             read_asset(f"{page}.css")
-            for page in ("explore", "tune", "coherence", "coherence-gallery", "check")
+            for page in ("explore", "tune", "coherence", "coherence-gallery", "compare", "check")
         ),
         "footer_links": ["api"],
         "max_file_size": "50mb",

@@ -48,14 +48,14 @@ def add_endpoint(studio: Studio) -> None:
             raise gr.Error(GENERIC_ERROR) from None
 
     setting = studio.pipeline(BUNDLED).pair.setting
-    with gr.Column(visible=False):
-        inputs = [
-            UploadedFile(label="picture"),
-            gr.Number(setting.tau, label="tau"),
-            gr.Number(setting.gamma, label="gamma"),
-            gr.Dropdown(list(SELECTORS), value="gradcam", label="selector"),
-        ]
-        output = gr.JSON(label="result")
-        gr.Button().click(
-            analyze, inputs, output, api_name="analyze", api_visibility="public", **MODEL_QUEUE
-        )
+    # Each part hidden on its own: of one in a hidden column the page still loads the script.
+    inputs = [
+        UploadedFile(label="picture", visible=False),
+        gr.Number(setting.tau, label="tau", visible=False),
+        gr.Number(setting.gamma, label="gamma", visible=False),
+        gr.Dropdown(list(SELECTORS), value="gradcam", label="selector", visible=False),
+    ]
+    output = gr.JSON(label="result", visible=False)
+    gr.Button(visible=False).click(
+        analyze, inputs, output, api_name="analyze", api_visibility="public", **MODEL_QUEUE
+    )

@@ -14,6 +14,10 @@ from tinydrop.ui.coherence_gallery import Gallery, wire_gallery
 from tinydrop.ui.coherence_handlers import Coherence
 from tinydrop.ui.coherence_page import coherence_page
 from tinydrop.ui.coherence_wiring import wire_coherence
+from tinydrop.ui.compare_handlers import Compare
+from tinydrop.ui.compare_page import compare_page
+from tinydrop.ui.compare_study import CompareStudy
+from tinydrop.ui.compare_wiring import wire_compare
 from tinydrop.ui.handlers import Explore
 from tinydrop.ui.studio import BUNDLED, Look, Studio
 from tinydrop.ui.tune import Tune
@@ -26,7 +30,7 @@ from tinydrop.views.tune_numbers import measured_line
 __all__ = ["add_pages", "measured_by", "studio_benches"]
 
 Parts = dict[str, Any]
-COHERENCE_ID, CHECK_ID = "coherence", "models"
+COHERENCE_ID, COMPARE_ID, CHECK_ID = "coherence", "compare", "models"
 
 
 def studio_benches(studio: Studio) -> Benches:
@@ -44,8 +48,10 @@ def add_pages(
     """Add the pages to the app that is being built, wire all but Explore, and return its parts.
 
     The other pages stay empty until they are first shown, so that Explore's first paint waits for
-    nothing of them.
+    nothing of them. To build them only then (``gr.render``) was tried: the app opened a tenth to a
+    sixth faster, but the first click on every other tab took up to a second longer.
     """
+    comparing = Compare(studio, explore.samples)
     with gr.Tabs(selected=EXPLORE_ID, elem_id="td-pages") as pages:
         with gr.Tab("Explore", id=EXPLORE_ID):
             explore_parts = explore_page()
@@ -53,10 +59,14 @@ def add_pages(
             parts = tune_page()
         with gr.Tab("Coherence", id=COHERENCE_ID) as coherence:
             coherence_parts = coherence_page()
+        with gr.Tab("Compare", id=COMPARE_ID) as compare:
+            compare_parts = compare_page(comparing.depth)
         with gr.Tab("Models", id=CHECK_ID) as models:
             check_parts = check_page()
     wire_coherence(coherence, coherence_parts, Coherence(studio, explore.samples), explore_parts)
     wire_gallery(coherence, coherence_parts, Gallery(Collection(benches)))
+    table = CompareStudy(studio.pipeline(BUNDLED).pair)
+    wire_compare(compare, compare_parts, comparing, table, explore_parts)
     wire_check(models, check_parts, Check())
     wire_tune(demo, pages, parts, Tune(benches), Jobs(studio.pipeline), explore_parts, explore)
     return explore_parts

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from tinydrop.quality import CoherenceTable
 from tinydrop.views.markup import escape
 
-__all__ = ["Line", "accuracy_chart", "accuracy_table", "tenths_chart"]
+__all__ = ["HOLLOW", "MARKERS", "Line", "accuracy_chart", "accuracy_table", "tenths_chart"]
 
 WIDTH, HEIGHT = 760, 400
 LEFT, RIGHT, TOP, BOTTOM = 44, 748, 30, 354
@@ -29,7 +29,7 @@ LOOKS: Sequence[tuple[str, str, str]] = (
 )  # fmt: skip
 """(colour, dash, marker) of the first line, the second, ...; no two are the same."""
 
-_MARKERS: Mapping[str, str] = {
+MARKERS: Mapping[str, str] = {
     "dot": "M-3.4 0a3.4 3.4 0 1 0 6.8 0a3.4 3.4 0 1 0 -6.8 0Z",
     "ring": "M-3.6 0a3.6 3.6 0 1 0 7.2 0a3.6 3.6 0 1 0 -7.2 0Z",
     "square": "M-3 -3H3V3H-3Z",
@@ -40,7 +40,7 @@ _MARKERS: Mapping[str, str] = {
     "cross": "M-3 -3L3 3M-3 3L3 -3",
     "plus": "M-3.8 0H3.8M0 -3.8V3.8",
 }
-_HOLLOW = ("ring", "box", "cross", "plus")
+HOLLOW = ("ring", "box", "cross", "plus")
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,9 +144,9 @@ def tenths_chart(table: CoherenceTable, level: int) -> str:
             f"{100 * full[tenth]:.1f} %</title>"
             f'<path class="cg-whisker" d="M{x:.1f} {axis.y(low[tenth]):.1f}V'
             f'{axis.y(high[tenth]):.1f}"/>'
-            f'<path class="cg-dot" d="{_MARKERS["dot"]}" '
+            f'<path class="cg-dot" d="{MARKERS["dot"]}" '
             f'transform="translate({x:.1f} {axis.y(own[tenth]):.1f}) scale(1.3)"/>'
-            f'<path class="cg-full" d="{_MARKERS["box"]}" '
+            f'<path class="cg-full" d="{MARKERS["box"]}" '
             f'transform="translate({x:.1f} {axis.y(full[tenth]):.1f}) scale(1.2)"/></g>'
             f'<text x="{x:.1f}" y="{BOTTOM + 18}" text-anchor="middle">{tenth + 1}</text>'
         )
@@ -161,10 +161,10 @@ def tenths_chart(table: CoherenceTable, level: int) -> str:
         f"{paths}{marks}<text x='{LEFT}' y='{HEIGHT - 6}'>◂ least coherent tenth</text>"
         f"<text x='{RIGHT}' y='{HEIGHT - 6}' text-anchor='end'>most coherent tenth ▸</text></svg>"
         '<p class="cg-legend"><span><svg class="cg-sample" viewBox="-14 -7 28 14">'
-        f'<path class="cg-own-line" d="M-14 0H14"/><path class="cg-dot" d="{_MARKERS["dot"]}"/>'
+        f'<path class="cg-own-line" d="M-14 0H14"/><path class="cg-dot" d="{MARKERS["dot"]}"/>'
         '</svg>kept patches, with 95 % interval</span><span><svg class="cg-sample" '
         'viewBox="-14 -7 28 14"><path class="cg-full-line" d="M-14 0H14"/>'
-        f'<path class="cg-full" d="{_MARKERS["box"]}"/></svg>every patch, same pictures</span></p>'
+        f'<path class="cg-full" d="{MARKERS["box"]}"/></svg>every patch, same pictures</span></p>'
     )
 
 
@@ -205,7 +205,7 @@ def _drawn(line: Line, look: tuple[str, str, str], axis: _Axis, kept: Sequence[i
     ]
     path = "L".join(f"{x:.1f} {y:.1f}" for x, y in points)
     marks = "".join(
-        f'<path class="cg-mark" d="{_MARKERS[marker]}" transform="translate({x:.1f} {y:.1f})">'
+        f'<path class="cg-mark" d="{MARKERS[marker]}" transform="translate({x:.1f} {y:.1f})">'
         f"<title>{escape(line.name)}, {k} patches: {100 * v:.1f} % right "
         f"({100 * low:.1f} to {100 * high:.1f})</title></path>"
         for (x, y), k, v, low, high in zip(
@@ -213,7 +213,7 @@ def _drawn(line: Line, look: tuple[str, str, str], axis: _Axis, kept: Sequence[i
         )
     )
     return (
-        f'<g class="cg-series cg-{colour}{" cg-hollow" if marker in _HOLLOW else ""}" '
+        f'<g class="cg-series cg-{colour}{" cg-hollow" if marker in HOLLOW else ""}" '
         f'data-series="{escape(line.key)}"{"" if line.shown else " hidden"}>'
         f'<path class="cg-band" d="M{"L".join(top)}L{"L".join(reversed(bottom))}Z"/>'
         f'<path class="cg-path" d="M{path}" stroke-dasharray="{dash}"/>{marks}</g>'
@@ -235,7 +235,7 @@ def _key(line: Line, look: tuple[str, str, str]) -> str:
     return (
         f'<button type="button" class="cg-key" data-line="{escape(line.key)}" '
         f'aria-pressed="{str(line.shown).lower()}"><svg class="cg-sample cg-{colour}'
-        f'{" cg-hollow" if marker in _HOLLOW else ""}" viewBox="-14 -7 28 14" aria-hidden="true">'
+        f'{" cg-hollow" if marker in HOLLOW else ""}" viewBox="-14 -7 28 14" aria-hidden="true">'
         f'<path class="cg-path" d="M-14 0H14" stroke-dasharray="{dash}"/>'
-        f'<path class="cg-mark" d="{_MARKERS[marker]}"/></svg>{escape(line.name)}</button>'
+        f'<path class="cg-mark" d="{MARKERS[marker]}"/></svg>{escape(line.name)}</button>'
     )

@@ -1,0 +1,257 @@
+"""What happens on each event of the Compare page: short steps, and their errors as sentences."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import Any
+
+from tinydrop.budget import BUDGET_LEVELS, num_keep
+from tinydrop.comparison import METHODS, budget_of
+from tinydrop.errors import SettingError, TinyDropError
+from tinydrop.ui import compare_frames as frames
+from tinydrop.ui.compare_arena import Arena
+from tinydrop.ui.compare_bout import Bout, Contest, Still
+from tinydrop.ui.frames import alert, gallery
+from tinydrop.ui.look import BUNDLED, Look
+from tinydrop.ui.samples import Sample, find_sample
+from tinydrop.ui.studio import Studio
+from tinydrop.ui.texts import GENERIC_ERROR
+from tinydrop.views.compare_words import RANKERS
+
+__all__ = ["START_LEVEL", "Compare", "Updates"]
+
+Updates = dict[str, Any]
+"""Component name -> new value; what is not named stays as it is."""
+
+START_LEVEL = 8
+Values = tuple[Any, Any, Any]
+"""Level, blocks before the drop and ranker, as the controls send them."""
+
+log = logging.getLogger(__name__)
+
+
+class Compare:
+    """The page's events over one studio; holds nothing of a visitor."""
+
+    def __init__(
+        self, studio: Studio, samples: Sequence[Sample], arena: Arena | None = None
+    ) -> None:
+        """Take the studio; without an arena, one over its bundled pair and bundled students."""
+        self.studio = studio
+        self.samples = samples
+        self.arena = arena or Arena(studio)
+
+    @property
+    def depth(self) -> int:
+        """D, the blocks of the bundled target."""
+        return self.studio.pipeline(BUNDLED).pair.target.spec.depth
+
+    def open(self, contest: Contest | None, explored: Look, *values: Any) -> Updates:
+        """Fill the page when it is first shown, with the picture that is on Explore's stage."""
+        if contest is not None:
+            return {}
+
+        def work() -> Updates:
+            setting = self.studio.pipeline(BUNDLED).pair.setting
+            look = Look(explored.source, explored.name, explored.sample, BUNDLED, setting)
+            return self._staged(Contest(look), values) | {"gallery": self._gallery}
+
+        return self._told(work)
+
+    def slide(self, contest: Contest | None, *values: Any) -> Updates:
+        """Follow the level, without a model: what is not known yet is asked for."""
+        return self._known(contest, lambda wish: self._levelled(wish, values))
+
+    def choose(self, contest: Contest | None, key: str, *values: Any) -> Updates:
+        """Show another method large."""
+
+        def work(contest: Contest) -> Updates:
+            level = _level(values[0])
+            still, bout = self.arena.still(contest.look), self.arena.bout(contest.look, level)
+            if still is None or bout is None:
+                return {}
+            beside = {one.key for one in (*still.yardsticks, *still.students)}
+            if key not in METHODS and key not in beside:
+                raise SettingError(f"There is no method {key[:40]!r}; choose one of the tiles.")
+            new = replace(contest, opened=key)
+            return {"contest": new, "open": self._opened(still, bout, new)}
+
+        return self._known(contest, work)
+
+    def place(self, contest: Contest | None, *values: Any) -> Updates:
+        """Show another place to drop, or another ranker."""
+        return self._known(contest, lambda wish: self._placed(wish, values), quiet=True)
+
+    def pick(self, contest: Contest | None, name: str, *values: Any) -> Updates:
+        """Take a sample."""
+
+        def work(contest: Contest) -> Updates:
+            sample = find_sample(self.samples, name)
+            look = replace(
+                contest.look,
+                source=str(sample.path), name=sample.path.name, sample=sample.name,
+            )  # fmt: skip
+            return self._staged(replace(contest, look=look), values)
+
+        return self._known(contest, work)
+
+    def upload(
+        self, contest: Contest | None, upload: tuple[str, str] | None, *values: Any
+    ) -> Updates:
+        """Take the visitor's picture; on a bad one the last one stays."""
+
+        def work(contest: Contest) -> Updates:
+            if upload is None:
+                return {}
+            path, name = upload
+            look = replace(contest.look, source=path, name=name, sample=None)
+            return self._staged(replace(contest, look=look), values)
+
+        return self._known(contest, work)
+
+    def run(self, contest: Contest | None, *values: Any) -> Updates:
+        """Run the next of what is missing: the chained ``settle`` then shows it."""
+
+        def work(contest: Contest) -> Updates:
+            self.arena.run(contest.look, _level(values[0]))
+            return {"failed": 0}
+
+        failed = {"failed": _key(contest, values[0])}
+        return self._known(contest, work, failed, quiet=True)
+
+    def settle(self, contest: Contest | None, failed: Any, *values: Any) -> Updates:
+        """Show what is known after a run, without running anything."""
+
+        def work(contest: Contest) -> Updates:
+            stopped = failed == _key(contest, values[0])
+            return self._levelled(contest, values, stopped=stopped)
+
+        return self._known(contest, work, quiet=True)
+
+    @cached_property
+    def _gallery(self) -> str:
+        """The samples with their titles; made once, when somebody opens the page."""
+        return gallery(tuple((sample, sample.title) for sample in self.samples))
+
+    @property
+    def _words(self) -> dict[str, str]:
+        return {one.card.name: one.card.words for one in self.arena.students}
+
+    def _staged(self, contest: Contest, values: Values | tuple[Any, ...]) -> Updates:
+        """Return the whole page for another picture, its duel included."""
+        look, level = contest.look, _level(values[0])
+        if "bout" in self.arena.missing(look, level):
+            self.arena.run(look, level)
+        still, _ = self._there(contest, level)
+        sample = find_sample(self.samples, look.sample) if look.sample else None
+        after = {one.card.name: one.card.plan.after for one in self.arena.students}
+        return {
+            **frames.still_frame(still, contest, sample, self._words, after),
+            **self._levelled(contest, values),
+            "contest": contest,
+        }
+
+    def _levelled(
+        self, contest: Contest, values: Values | tuple[Any, ...], *, stopped: bool = False
+    ) -> Updates:
+        """Return what the level moves, as far as it is known."""
+        look, level = contest.look, _level(values[0])
+        spec = self.studio.pipeline(BUNDLED).pair.target.spec
+        budget, full = budget_of(spec, level), budget_of(spec, BUDGET_LEVELS)
+        allowed = {"cost": frames.cost(level, budget, full, spec.grid.num_patches)}
+        still, bout = self.arena.still(look), self.arena.bout(look, level)
+        key = _key(contest, level)
+        if still is None or bout is None:
+            return {**allowed, **frames.waiting(key, stopped=stopped)}
+        missing = self.arena.missing(look, level)
+        return {
+            **allowed,
+            **frames.moving(still, bout, contest, self._words, self.arena.large),
+            **self._placed(contest, values, stopped=stopped),
+            "ask": frames.ask(contest, key, missing, stopped=stopped),
+        }
+
+    def _placed(
+        self, contest: Contest, values: Values | tuple[Any, ...], *, stopped: bool = False
+    ) -> Updates:
+        level, chosen = _level(values[0]), _place(values[1:], self.depth)
+        still, places = self.arena.still(contest.look), self.arena.places(contest.look, level)
+        if still is None:
+            return {}
+        return {**frames.place(still, places, chosen, level, self.arena.large, stopped=stopped)}
+
+    def _opened(self, still: Still, bout: Bout, contest: Contest) -> str:
+        return frames.opened(still, bout, contest, self._words, self.arena.large)
+
+    def _there(self, contest: Contest, level: int) -> tuple[Still, Bout]:
+        still, bout = self.arena.still(contest.look), self.arena.bout(contest.look, level)
+        if still is None or bout is None:  # so many visitors that it was forgotten at once
+            raise TinyDropError("The app is very busy with other pictures; try again in a moment.")
+        return still, bout
+
+    def _known(
+        self,
+        contest: Contest | None,
+        work: Callable[[Contest], Updates],
+        otherwise: Updates | None = None,
+        *,
+        quiet: bool = False,
+    ) -> Updates:
+        """Return the updates of an event; before the page is filled there is nothing to do."""
+        if contest is None:
+            return {}
+        return self._told(lambda: work(contest), otherwise, quiet=quiet)
+
+    def _told(
+        self, work: Callable[[], Updates], otherwise: Updates | None = None, *, quiet: bool = False
+    ) -> Updates:
+        """Return the updates, or one sentence on what went wrong: the page never breaks."""
+        try:
+            return ({} if quiet else {"message": ""}) | work()
+        except TinyDropError as error:
+            sentence = str(error)
+        except Exception:  # the visitor gets a sentence, the log gets the traceback
+            log.exception("An event of the Compare page failed")
+            sentence = GENERIC_ERROR
+        return {"message": alert(sentence)} | (otherwise or {})
+
+
+def _level(value: Any) -> int:
+    """Return a level as the slider sends it; a browser may send anything.
+
+    Raises:
+        SettingError: if it is no level.
+    """
+    try:
+        level = int(value)
+    except (TypeError, ValueError, OverflowError):
+        raise SettingError(f"A level is a whole number from 1 to 16, got {value!r}.") from None
+    num_keep(level, 1)
+    return level
+
+
+def _place(values: Sequence[Any], depth: int) -> tuple[int, str]:
+    """Return blocks and ranker as the controls send them.
+
+    Raises:
+        SettingError: if they are not such.
+    """
+    block, ranker = values
+    try:
+        number = int(block)
+    except (TypeError, ValueError, OverflowError):
+        number = -1
+    if not 0 <= number < depth:
+        raise SettingError(f"A drop comes after 0 to {depth - 1} blocks, got {block!r}.")
+    if ranker not in RANKERS:
+        raise SettingError(f"Patches are ranked by {', '.join(RANKERS)}, got {ranker!r}.")
+    return number, str(ranker)
+
+
+def _key(contest: Contest | None, level: Any) -> int:
+    """Name a wish, so that one that failed is not asked for again and again."""
+    look = None if contest is None else contest.look
+    return hash((look, str(level)))

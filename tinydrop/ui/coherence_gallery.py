@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import gradio as gr
 import numpy as np
 
-from tinydrop.budget import BUDGET_LEVELS, num_keep
-from tinydrop.errors import SettingError, TinyDropError
+from tinydrop.budget import BUDGET_LEVELS
+from tinydrop.errors import SettingError
 from tinydrop.quality import FAILURE_KINDS, FAILURE_SORTS
+from tinydrop.ui.answering import Updates, level_of, told
 from tinydrop.ui.coherence_collection import Collection
 from tinydrop.ui.coherence_panels import panels, tenths_panel
 from tinydrop.ui.components import read_asset
-from tinydrop.ui.frames import alert
+from tinydrop.ui.events import Parts, named, payload, some
 from tinydrop.ui.layout import plain
-from tinydrop.ui.texts import GENERIC_ERROR
 from tinydrop.views.coherence_gallery import cards_html, filter_html
 
 __all__ = ["PAGE", "Gallery", "Wish", "gallery_section", "wire_gallery"]
-
-Parts = dict[str, Any]
-Updates = dict[str, Any]
 
 PAGE = 24
 MOST = 960
@@ -34,8 +30,6 @@ QUICK: dict[str, Any] = {
     "queue": False, "show_progress": "hidden", "api_visibility": "private",
 }  # fmt: skip
 OUTPUTS = ("cg_message", "cg_wish", "cg_filter", "cg_cards", "cg_open", "cg_kept", "cg_tenths")
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -68,17 +62,17 @@ class Gallery:
 
         def work() -> Updates:
             first = Wish()
-            return {**self._shown(first, _level(level)), **panels(self.collection)}
+            return {**self._shown(first, level_of(level)), **panels(self.collection)}
 
-        return _told(work)
+        return told(work, "the gallery of failures", message="cg_message")
 
     def slide(self, wish: Wish | None, level: Any) -> Updates:
         """Follow the level."""
 
         def work() -> Updates:
-            return self._shown(replace(wish or Wish(), shown=PAGE), _level(level))
+            return self._shown(replace(wish or Wish(), shown=PAGE), level_of(level))
 
-        return _told(work)
+        return told(work, "the gallery of failures", message="cg_message")
 
     def ask(self, wish: Wish | None, asked: Mapping[str, Any], level: Any) -> Updates:
         """Do what was clicked: another kind or order, more cards, a card opened or closed."""
@@ -86,12 +80,12 @@ class Gallery:
         def work() -> Updates:
             old = wish or Wish()
             new = _wished(old, str(asked.get("what")), asked.get("key"), len(self.collection.trace))
-            moved = self._shown(new, _level(level))
+            moved = self._shown(new, level_of(level))
             if replace(new, opened=None) == replace(old, opened=None):
                 return {name: moved[name] for name in ("cg_message", "cg_wish", "cg_open")}
             return moved
 
-        return _told(work)
+        return told(work, "the gallery of failures", message="cg_message")
 
     def _shown(self, wish: Wish, level: int) -> Updates:
         found, trace = self.collection.failures(level), self.collection.trace
@@ -152,18 +146,14 @@ def wire_gallery(tab: gr.Tab, parts: Parts, gallery: Gallery) -> None:
     """Connect the gallery's events to its handlers."""
     wish, level = parts["cg_wish"], parts["cg_level"]
     filled = (*OUTPUTS, "cg_chart", "cg_modes", "cg_quality", "cg_lesson", "cg_foot", "cg_table")
-    tab.select(
-        _keyed(parts, gallery.open), [wish, level], [parts[name] for name in filled], **QUICK
-    )
-    outputs = [parts[name] for name in OUTPUTS]
+    tab.select(named(parts, gallery.open), [wish, level], some(parts, filled), **QUICK)
+    outputs = some(parts, OUTPUTS)
     level.input(
-        _keyed(parts, gallery.slide), [wish, level], outputs, trigger_mode="always_last", **QUICK
+        named(parts, gallery.slide), [wish, level], outputs, trigger_mode="always_last", **QUICK
     )
 
     def asked(event: gr.EventData, old: Any, at: Any) -> Any:
-        data = getattr(event, "_data", None)
-        known = data if isinstance(data, dict) else {}
-        return _keyed(parts, gallery.ask)(old, known, at)
+        return named(parts, gallery.ask)(old, payload(event), at)
 
     for name in ("cg_filter", "cg_cards", "cg_open"):
         # Not always_last: gradio would repeat the first event's data instead of the last one's.
@@ -209,32 +199,3 @@ def _wished(old: Wish, what: str, key: Any, pictures: int) -> Wish:
         if 0 <= picture < pictures:
             return replace(old, opened=picture)
     raise SettingError("The gallery does not know what was asked for; choose a chip or a card.")
-
-
-def _level(value: Any) -> int:
-    """Return a level as the slider sends it; SettingError if it is none."""
-    try:
-        level = int(value)
-    except (TypeError, ValueError, OverflowError):
-        raise SettingError(f"A level is a whole number from 1 to 16, got {value!r}.") from None
-    num_keep(level, 1)
-    return level
-
-
-def _told(work: Callable[[], Updates]) -> Updates:
-    """Return the updates, or one sentence on what went wrong: the page never breaks."""
-    try:
-        return work()
-    except TinyDropError as error:
-        sentence = str(error)
-    except Exception:  # the visitor gets a sentence, the log gets the traceback
-        log.exception("An event of the gallery of failures failed")
-        sentence = GENERIC_ERROR
-    return {"cg_message": alert(sentence)}
-
-
-def _keyed(parts: Parts, handler: Callable[..., Updates]) -> Callable[..., Any]:
-    def called(*values: Any) -> Any:
-        return {parts[name]: value for name, value in handler(*values).items()} or gr.skip()
-
-    return called

@@ -3,32 +3,27 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
-from tinydrop.budget import num_keep
 from tinydrop.errors import SettingError, TinyDropError
 from tinydrop.ui import coherence_frames as frames
+from tinydrop.ui.answering import Updates, level_of, told
 from tinydrop.ui.coherence_comparer import Comparer
 from tinydrop.ui.coherence_study import PAINTED, Comparison, Study, unknown
-from tinydrop.ui.frames import alert, gallery
+from tinydrop.ui.frames import gallery
 from tinydrop.ui.look import Look
 from tinydrop.ui.samples import Sample, find_sample
 from tinydrop.ui.studio import Studio
-from tinydrop.ui.texts import GENERIC_ERROR
 
 __all__ = ["START_LEVEL", "Coherence"]
 
-Updates = dict[str, Any]
-"""Component name -> new value; what is not named stays as it is."""
+PAGE = "the Coherence page"
 
 START_LEVEL = 8
 MAX_PAINTED = 4096
-
-log = logging.getLogger(__name__)
 
 
 class Coherence:
@@ -56,10 +51,10 @@ class Coherence:
             else:
                 new = Study(replace(study.look, pair=explored.pair))
             self.comparer.ensure(new)
-            self.comparer.run(new, _level(level))
+            self.comparer.run(new, level_of(level))
             return self._staged(new, level) | {"gallery": self._gallery}
 
-        return self._told(work)
+        return told(lambda: {"message": ""} | work(), PAGE)
 
     def slide(self, study: Study | None, level: Any) -> Updates:
         """Follow the level: the arrangement at that level is on the stage, without a model."""
@@ -156,7 +151,7 @@ class Coherence:
         """Run some of what is missing: the chained ``settle`` then shows it."""
 
         def work(study: Study) -> Updates:
-            self.comparer.run(study, _level(level))
+            self.comparer.run(study, level_of(level))
             return {"failed": 0}
 
         key = _key(study, level)
@@ -188,7 +183,7 @@ class Coherence:
 
     def _moving(self, study: Study, level: Any) -> Updates:
         """Return what the level moves, without a model."""
-        found = self.comparer.compare(study, _level(level))
+        found = self.comparer.compare(study, level_of(level))
         if found is None:
             return dict(frames.waiting(_key(study, level), stopped=False))
         unfilmed = len(unknown(self.comparer.every(found))) if study.filming else 0
@@ -196,7 +191,7 @@ class Coherence:
 
     def _filmed(self, study: Study, level: Any, *, stopped: bool = False) -> Updates:
         """Return the same and the film."""
-        found = self.comparer.compare(study, _level(level))
+        found = self.comparer.compare(study, level_of(level))
         if found is None:
             return dict(frames.waiting(_key(study, level), stopped=stopped))
         every = self.comparer.every(found)
@@ -218,10 +213,10 @@ class Coherence:
         }
 
     def _known(self, study: Study, level: Any) -> Comparison:
-        found = self.comparer.compare(study, _level(level))
+        found = self.comparer.compare(study, level_of(level))
         if found is None:  # another visitor's pair took the place in between
             self.comparer.ensure(study)
-            found = self.comparer.compare(study, _level(level))
+            found = self.comparer.compare(study, level_of(level))
         if found is None:
             raise TinyDropError("The app is very busy with other pictures; try again in a moment.")
         return found
@@ -237,38 +232,8 @@ class Coherence:
         """Return the updates of an event; before the page is filled there is nothing to do."""
         if study is None:
             return {}
-        return self._told(lambda: work(study), otherwise, quiet=quiet)
-
-    def _told(
-        self,
-        work: Callable[[], Updates],
-        otherwise: Callable[[], Updates] = dict,
-        *,
-        quiet: bool = False,
-    ) -> Updates:
-        """Return the updates, or one sentence on what went wrong: the page never breaks."""
-        try:
-            return ({} if quiet else {"message": ""}) | work()
-        except TinyDropError as error:
-            sentence = str(error)
-        except Exception:  # the visitor gets a sentence, the log gets the traceback
-            log.exception("An event of the Coherence page failed")
-            sentence = GENERIC_ERROR
-        return {"message": alert(sentence)} | otherwise()
-
-
-def _level(value: Any) -> int:
-    """Return a level as the slider sends it; a browser may send anything.
-
-    Raises:
-        SettingError: if it is no level.
-    """
-    try:
-        level = int(value)
-    except (TypeError, ValueError, OverflowError):
-        raise SettingError(f"A level is a whole number from 1 to 16, got {value!r}.") from None
-    num_keep(level, 1)
-    return level
+        cleared: Updates = {} if quiet else {"message": ""}
+        return told(lambda: cleared | work(study), PAGE, otherwise)
 
 
 def _key(study: Study | None, level: Any) -> int:

@@ -2,35 +2,31 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
-from tinydrop.budget import BUDGET_LEVELS, num_keep
+from tinydrop.budget import BUDGET_LEVELS
 from tinydrop.comparison import METHODS, budget_of
 from tinydrop.errors import SettingError, TinyDropError
 from tinydrop.ui import compare_frames as frames
+from tinydrop.ui.answering import Updates, level_of, told
 from tinydrop.ui.compare_arena import Arena
 from tinydrop.ui.compare_bout import Bout, Contest, Still
-from tinydrop.ui.frames import alert, gallery
+from tinydrop.ui.frames import gallery
 from tinydrop.ui.look import BUNDLED, Look
 from tinydrop.ui.samples import Sample, find_sample
 from tinydrop.ui.studio import Studio
-from tinydrop.ui.texts import GENERIC_ERROR
 from tinydrop.views.compare_words import RANKERS
 
-__all__ = ["START_LEVEL", "Compare", "Updates"]
+__all__ = ["START_LEVEL", "Compare"]
 
-Updates = dict[str, Any]
-"""Component name -> new value; what is not named stays as it is."""
+PAGE = "the Compare page"
 
 START_LEVEL = 8
 Values = tuple[Any, Any, Any]
 """Level, blocks before the drop and ranker, as the controls send them."""
-
-log = logging.getLogger(__name__)
 
 
 class Compare:
@@ -59,7 +55,7 @@ class Compare:
             look = Look(explored.source, explored.name, explored.sample, BUNDLED, setting)
             return self._staged(Contest(look), values) | {"gallery": self._gallery}
 
-        return self._told(work)
+        return told(lambda: {"message": ""} | work(), PAGE)
 
     def slide(self, contest: Contest | None, *values: Any) -> Updates:
         """Follow the level, without a model: what is not known yet is asked for."""
@@ -69,7 +65,7 @@ class Compare:
         """Show another method large."""
 
         def work(contest: Contest) -> Updates:
-            level = _level(values[0])
+            level = level_of(values[0])
             still, bout = self.arena.still(contest.look), self.arena.bout(contest.look, level)
             if still is None or bout is None:
                 return {}
@@ -116,7 +112,7 @@ class Compare:
         """Run the next of what is missing: the chained ``settle`` then shows it."""
 
         def work(contest: Contest) -> Updates:
-            self.arena.run(contest.look, _level(values[0]))
+            self.arena.run(contest.look, level_of(values[0]))
             return {"failed": 0}
 
         failed = {"failed": _key(contest, values[0])}
@@ -142,7 +138,7 @@ class Compare:
 
     def _staged(self, contest: Contest, values: Values | tuple[Any, ...]) -> Updates:
         """Return the whole page for another picture, its duel included."""
-        look, level = contest.look, _level(values[0])
+        look, level = contest.look, level_of(values[0])
         if "bout" in self.arena.missing(look, level):
             self.arena.run(look, level)
         still, _ = self._there(contest, level)
@@ -158,7 +154,7 @@ class Compare:
         self, contest: Contest, values: Values | tuple[Any, ...], *, stopped: bool = False
     ) -> Updates:
         """Return what the level moves, as far as it is known."""
-        look, level = contest.look, _level(values[0])
+        look, level = contest.look, level_of(values[0])
         spec = self.studio.pipeline(BUNDLED).pair.target.spec
         budget, full = budget_of(spec, level), budget_of(spec, BUDGET_LEVELS)
         allowed = {"cost": frames.cost(level, budget, full, spec.grid.num_patches)}
@@ -177,7 +173,7 @@ class Compare:
     def _placed(
         self, contest: Contest, values: Values | tuple[Any, ...], *, stopped: bool = False
     ) -> Updates:
-        level, chosen = _level(values[0]), _place(values[1:], self.depth)
+        level, chosen = level_of(values[0]), _place(values[1:], self.depth)
         still, places = self.arena.still(contest.look), self.arena.places(contest.look, level)
         if still is None:
             return {}
@@ -203,34 +199,8 @@ class Compare:
         """Return the updates of an event; before the page is filled there is nothing to do."""
         if contest is None:
             return {}
-        return self._told(lambda: work(contest), otherwise, quiet=quiet)
-
-    def _told(
-        self, work: Callable[[], Updates], otherwise: Updates | None = None, *, quiet: bool = False
-    ) -> Updates:
-        """Return the updates, or one sentence on what went wrong: the page never breaks."""
-        try:
-            return ({} if quiet else {"message": ""}) | work()
-        except TinyDropError as error:
-            sentence = str(error)
-        except Exception:  # the visitor gets a sentence, the log gets the traceback
-            log.exception("An event of the Compare page failed")
-            sentence = GENERIC_ERROR
-        return {"message": alert(sentence)} | (otherwise or {})
-
-
-def _level(value: Any) -> int:
-    """Return a level as the slider sends it; a browser may send anything.
-
-    Raises:
-        SettingError: if it is no level.
-    """
-    try:
-        level = int(value)
-    except (TypeError, ValueError, OverflowError):
-        raise SettingError(f"A level is a whole number from 1 to 16, got {value!r}.") from None
-    num_keep(level, 1)
-    return level
+        cleared: Updates = {} if quiet else {"message": ""}
+        return told(lambda: cleared | work(contest), PAGE, lambda: otherwise or {})
 
 
 def _place(values: Sequence[Any], depth: int) -> tuple[int, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -12,19 +11,15 @@ from tinydrop.budget import Setting
 from tinydrop.errors import SettingError, TinyDropError
 from tinydrop.pairs import PRESETS
 from tinydrop.ui import frames
+from tinydrop.ui.answering import Updates, told
 from tinydrop.ui.permalink import LINK_FIELDS, look_from_query
 from tinydrop.ui.samples import Sample, find_sample
 from tinydrop.ui.studio import Look, Progress, Scene, Studio
-from tinydrop.ui.texts import FAILED, GENERIC_ERROR
+from tinydrop.ui.texts import FAILED
 
-__all__ = ["Controls", "Explore", "Updates"]
-
-Updates = dict[str, Any]
-"""Component name -> new value; what is not named stays as it is."""
+__all__ = ["Controls", "Explore"]
 
 MAX_FORCED = 4096
-
-log = logging.getLogger(__name__)
 
 
 class Controls:
@@ -230,14 +225,8 @@ class Explore:
 
         Success takes an older message away, except after ``quiet`` events: nobody asked for those.
         """
-        try:
-            return ({} if quiet else {"message": ""}) | work()
-        except TinyDropError as error:
-            sentence = str(error)
-        except Exception:  # the visitor gets a sentence, the log gets the traceback
-            log.exception("An event of the Explore page failed")
-            sentence = GENERIC_ERROR
-        return {"message": frames.alert(sentence)} | otherwise()
+        cleared: Updates = {} if quiet else {"message": ""}
+        return told(lambda: cleared | work(), "the Explore page", otherwise)
 
 
 def _patches(wish: Any, name: str) -> frozenset[int]:

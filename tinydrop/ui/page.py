@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import gradio as gr
 
 from tinydrop.budget import BUDGET_RULES, MAX_GAMMA
 from tinydrop.pipeline import SELECTORS
 from tinydrop.ui import frames
+from tinydrop.ui.answering import Updates
 from tinydrop.ui.components import Dropzone, read_asset
-from tinydrop.ui.handlers import Updates, pair_choices
+from tinydrop.ui.events import Parts
+from tinydrop.ui.handlers import pair_choices
 from tinydrop.ui.layout import card, plain
 from tinydrop.ui.texts import HEADER, RULE_TITLES, SELECTOR_TITLES, TOUR
 
-__all__ = ["Parts", "explore_page"]
-
-Parts = dict[str, Any]
-"""Component name -> gradio component; handlers speak of components by these names."""
+__all__ = ["explore_page"]
 
 
 def explore_page(first: Updates, samples_html: str) -> Parts:

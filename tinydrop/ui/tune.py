@@ -11,14 +11,13 @@ from tinydrop.budget import Setting
 from tinydrop.errors import SettingError, TinyDropError
 from tinydrop.trace import Trace
 from tinydrop.ui import tune_frames as frames
+from tinydrop.ui.answering import Updates
 from tinydrop.ui.frames import alert
 from tinydrop.ui.tune_bench import Bench, Benches
 from tinydrop.ui.tune_links import named_in, setting_from_query
 
-__all__ = ["Tune", "Updates"]
+__all__ = ["Tune"]
 
-Updates = dict[str, Any]
-"""Component name -> new value; what is not named stays as it is."""
 MAX_EPSILON = 50.0
 
 WENT_WRONG = (

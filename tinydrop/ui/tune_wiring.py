@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import gradio as gr
 
+from tinydrop.ui.answering import Updates
+from tinydrop.ui.events import Parts, payload, some
 from tinydrop.ui.handlers import Explore
-from tinydrop.ui.tune import Tune, Updates
+from tinydrop.ui.tune import Tune
 from tinydrop.ui.tune_links import VIEW, named_in
 from tinydrop.ui.tune_zip import Jobs
 from tinydrop.ui.wiring import CONTROLS as EXPLORE_CONTROLS
@@ -16,8 +18,6 @@ from tinydrop.ui.wiring import MOVING as EXPLORE_MOVING
 from tinydrop.ui.wiring import PRIVATE, QUICK
 
 __all__ = ["EXPLORE_ID", "TUNE_ID", "wire_tune"]
-
-Parts = dict[str, Any]
 
 EXPLORE_ID, TUNE_ID = "explore", "tune"
 LATEST: dict[str, Any] = {"trigger_mode": "always_last"} | QUICK
@@ -48,7 +48,7 @@ def wire_tune(
     explore: Explore,
 ) -> None:
     """Connect the Tune page's events, and the two pages with each other."""
-    controls = _some(parts, ("bench", *CONTROLS))
+    controls = some(parts, ("bench", *CONTROLS))
     _wire_opening(demo, pages, parts, tune)
     _wire_controls(parts, tune, controls)
     _wire_files(parts, tune, controls)
@@ -64,7 +64,7 @@ def wire_tune(
 
     # Explore's number fields follow on their own; the rule's menu does not, so it is told.
     parts["actions"].use(
-        use, controls, [parts["message"], *_some(explore_parts, CONTROLS)], **QUICK
+        use, controls, [parts["message"], *some(explore_parts, CONTROLS)], **QUICK
     ).then(
         None,
         [parts["message"]],
@@ -73,8 +73,8 @@ def wire_tune(
         **QUICK,
     ).then(
         _named(explore_parts, explore.slide),
-        _some(explore_parts, ("look", *EXPLORE_CONTROLS)),
-        _some(explore_parts, EXPLORE_MOVING),
+        some(explore_parts, ("look", *EXPLORE_CONTROLS)),
+        some(explore_parts, EXPLORE_MOVING),
         **QUICK,
     )
 
@@ -97,7 +97,7 @@ def _wire_opening(demo: gr.Blocks, pages: gr.Tabs, parts: Parts, tune: Tune) -> 
         **QUICK,
     )
     opened = parts["numbers"].open(
-        _named(parts, tune.open), [parts["query"]], _some(parts, (*SHOWN, "notice")), **QUICK
+        _named(parts, tune.open), [parts["query"]], some(parts, (*SHOWN, "notice")), **QUICK
     )
     _draw_after(opened, parts, tune)
 
@@ -108,8 +108,8 @@ def _turned_to(page: str) -> str:
 
 def _draw_after(event: Any, parts: Parts, tune: Tune) -> None:
     """Draw the chart of a trace after its figures are on the page."""
-    controls = _some(parts, ("bench", *CONTROLS))
-    event.then(_named(parts, tune.redraw), controls, _some(parts, BY_RULE), **QUICK)
+    controls = some(parts, ("bench", *CONTROLS))
+    event.then(_named(parts, tune.redraw), controls, some(parts, BY_RULE), **QUICK)
 
 
 def _wire_controls(parts: Parts, tune: Tune, controls: list[Any]) -> None:
@@ -117,50 +117,48 @@ def _wire_controls(parts: Parts, tune: Tune, controls: list[Any]) -> None:
         [parts[name].change for name in CONTROLS],
         _named(parts, tune.slide),
         controls,
-        _some(parts, MOVING),
+        some(parts, MOVING),
         **LATEST,
     )
     gr.on(
         [parts["rule"].change, parts["temperature"].change],
         _named(parts, tune.redraw),
         controls,
-        _some(parts, BY_RULE),
+        some(parts, BY_RULE),
         **LATEST,
     )
     # What was wrong with a link stays until a hand moves something; setting the sliders is none.
     for name in CONTROLS:
         parts[name].input(None, None, parts["notice"], js="() => ''", **QUICK)
     # The figures ask for what takes longer once the slider rests; the slowest waits the longest.
-    parts["numbers"].pending(
-        _named(parts, tune.settle), controls, _some(parts, FOLLOWING), **LATEST
-    )
-    promised = [_named(parts, tune.promise), [*controls, *_some(parts, EXTRAS)]]
-    outputs = _some(parts, THRESHOLDS)
+    parts["numbers"].pending(_named(parts, tune.settle), controls, some(parts, FOLLOWING), **LATEST)
+    promised = [_named(parts, tune.promise), [*controls, *some(parts, EXTRAS)]]
+    outputs = some(parts, THRESHOLDS)
     parts["numbers"].rest(*promised, outputs, **LATEST)
     gr.on([parts[name].change for name in EXTRAS], *promised, outputs, **LATEST)
 
     def take(event: gr.EventData, key: str) -> dict[Any, Any]:
-        return _keyed(parts, tune.take(key, _payload(event)))
+        return _keyed(parts, tune.take(key, payload(event)))
 
     for name in ("frontier", "chosen", "certified", "f1"):
-        parts[name].take(take, controls[:1], _some(parts, ("message", *CONTROLS)), **LATEST)
+        parts[name].take(take, controls[:1], some(parts, ("message", *CONTROLS)), **LATEST)
 
 
 def _wire_files(parts: Parts, tune: Tune, controls: list[Any]) -> None:
     def saver(kind: str) -> Callable[..., dict[Any, Any]]:
         def save(event: gr.EventData, *values: Any) -> dict[Any, Any]:
-            at = int(_payload(event).get("at") or 0)
+            at = int(payload(event).get("at") or 0)
             return _keyed(parts, tune.save(kind, at, *values))
 
         return save
 
-    outputs = _some(parts, ("message", "actions"))
+    outputs = some(parts, ("message", "actions"))
     parts["actions"].csv(saver("csv"), controls, outputs, **QUICK)
     parts["actions"].json(saver("json"), controls, outputs, **QUICK)
 
 
 def _wire_zip(parts: Parts, tune: Tune, jobs: Jobs, explore_parts: Parts) -> None:
-    outputs = _some(parts, (*SHOWN, "job"))
+    outputs = some(parts, (*SHOWN, "job"))
 
     def trace(upload: tuple[str, str] | None, pair: str) -> Iterator[dict[Any, Any]]:
         for updates in jobs.trace(upload, pair, tune.own):
@@ -172,10 +170,6 @@ def _wire_zip(parts: Parts, tune: Tune, jobs: Jobs, explore_parts: Parts) -> Non
     _draw_after(
         parts["progress"].back(_named(parts, tune.back), None, outputs, **QUICK), parts, tune
     )
-
-
-def _some(parts: Parts, names: Iterable[str]) -> list[Any]:
-    return [parts[name] for name in names]
 
 
 def _keyed(parts: Parts, updates: Mapping[str, Any]) -> dict[Any, Any]:
@@ -196,9 +190,3 @@ def _named(parts: Parts, handler: Callable[..., Updates]) -> Callable[..., dict[
         return _keyed(parts, handler(*values))
 
     return called
-
-
-def _payload(event: gr.EventData) -> dict[str, Any]:
-    """Return what the browser sent with an event, which may be anything."""
-    data = getattr(event, "_data", None)
-    return data if isinstance(data, dict) else {}

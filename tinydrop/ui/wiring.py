@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
 
-from tinydrop.ui.handlers import Explore, Updates
-from tinydrop.ui.page import Parts
+from tinydrop.ui.events import Parts, keyed, named, payload, some
+from tinydrop.ui.handlers import Explore
 
 __all__ = ["MODEL_QUEUE", "PRIVATE", "QUICK", "wire"]
 
@@ -31,7 +31,7 @@ EVERY = (*STAGED, "pair", "pair_note", "foot", *CONTROLS[:5])
 def wire(demo: gr.Blocks, parts: Parts, explore: Explore) -> None:
     """Connect the page's events to its handlers."""
     look = [parts["look"]]
-    controls = [*look, *_some(parts, CONTROLS)]
+    controls = [*look, *some(parts, CONTROLS)]
     _wire_controls(parts, explore, controls)
     _wire_pictures(parts, explore, controls)
     _wire_files(parts, explore, controls)
@@ -46,23 +46,23 @@ def wire(demo: gr.Blocks, parts: Parts, explore: Explore) -> None:
         selector: Any,
         accounting: Any,
         progress: gr.Progress = gr.Progress(),  # noqa: B008 - gradio finds it by this default
-    ) -> dict[Any, Any]:
+    ) -> Any:
         values = (tau, gamma, temperature, rule, selector, accounting)
-        return _keyed(parts, explore.switch(look, pair, _teller(progress), *values))
+        return keyed(parts, explore.switch(look, pair, _teller(progress), *values))
 
     parts["pair"].input(
         switch,
-        [*look, parts["pair"], *_some(parts, CONTROLS)],
-        _some(parts, EVERY),
+        [*look, parts["pair"], *some(parts, CONTROLS)],
+        some(parts, EVERY),
         **MODEL | {"show_progress": "full"},
         show_progress_on=[parts["pair_note"]],
     )
 
-    def restore(request: gr.Request, accounting: str) -> dict[Any, Any]:
+    def restore(request: gr.Request, accounting: str) -> Any:
         query = dict(request.query_params)
-        return _keyed(parts, explore.restore(query, lambda _text, _share: None, accounting))
+        return keyed(parts, explore.restore(query, lambda _text, _share: None, accounting))
 
-    demo.load(restore, [parts["accounting"]], _some(parts, EVERY), **MODEL)
+    demo.load(restore, [parts["accounting"]], some(parts, EVERY), **MODEL)
 
 
 def _wire_controls(parts: Parts, explore: Explore, controls: list[Any]) -> None:
@@ -72,86 +72,64 @@ def _wire_controls(parts: Parts, explore: Explore, controls: list[Any]) -> None:
             parts["rule"].input,
             parts["accounting"].input,
         ],
-        _named(parts, explore.slide),
+        named(parts, explore.slide),
         controls,
-        _some(parts, MOVING),
+        some(parts, MOVING),
         trigger_mode="always_last",
         **QUICK,
     )
     parts["selector"].input(
-        _named(parts, explore.choose),
+        named(parts, explore.choose),
         controls,
-        _some(parts, STAGED),
+        some(parts, STAGED),
         trigger_mode="always_last",
         **MODEL,
     )
     # The card asks for what it lacks; one run at a time, and after it the newest wish counts.
     parts["decision"].pending(
-        _named(parts, explore.run),
+        named(parts, explore.run),
         controls,
-        _some(parts, ["message"]),
+        some(parts, ["message"]),
         trigger_mode="always_last",
         **MODEL,
-    ).then(_named(parts, explore.settle), controls, _some(parts, MOVING), **QUICK)
+    ).then(named(parts, explore.settle), controls, some(parts, MOVING), **QUICK)
 
     parts["stage"].force(
-        _named(parts, explore.force),
+        named(parts, explore.force),
         [controls[0], parts["stage"], *controls[1:]],
-        _some(parts, (*MOVING, "look", "stage")),
+        some(parts, (*MOVING, "look", "stage")),
         trigger_mode="always_last",
         **QUICK,
     )
 
 
 def _wire_pictures(parts: Parts, explore: Explore, controls: list[Any]) -> None:
-    def pick(event: gr.EventData, *values: Any) -> dict[Any, Any]:
+    def pick(event: gr.EventData, *values: Any) -> Any:
         look, *rest = values
-        return _keyed(parts, explore.pick(look, str(_payload(event).get("sample")), *rest))
+        return keyed(parts, explore.pick(look, str(payload(event).get("sample")), *rest))
 
     # Not always_last: gradio would repeat the first pick's data instead of the last one's.
-    parts["gallery"].pick(pick, controls, _some(parts, STAGED), trigger_mode="multiple", **MODEL)
+    parts["gallery"].pick(pick, controls, some(parts, STAGED), trigger_mode="multiple", **MODEL)
     parts["drop"].upload(
-        _named(parts, explore.upload),
+        named(parts, explore.upload),
         [controls[0], parts["drop"], *controls[1:]],
-        _some(parts, STAGED),
+        some(parts, STAGED),
         trigger_mode="always_last",
         **MODEL,
     )
 
 
 def _wire_files(parts: Parts, explore: Explore, controls: list[Any]) -> None:
-    def saver(kind: str) -> Callable[..., dict[Any, Any]]:
-        def save(event: gr.EventData, *values: Any) -> dict[Any, Any]:
-            at = int(_payload(event).get("at") or 0)
-            return _keyed(parts, explore.save(kind, at, *values))
+    def saver(kind: str) -> Callable[..., Any]:
+        def save(event: gr.EventData, *values: Any) -> Any:
+            at = int(payload(event).get("at") or 0)
+            return keyed(parts, explore.save(kind, at, *values))
 
         return save
 
-    outputs = _some(parts, ("message", "files"))
+    outputs = some(parts, ("message", "files"))
     parts["actions"].png(saver("png"), controls, outputs, **MODEL)
     parts["actions"].json(saver("json"), controls, outputs, **MODEL)
-
-
-def _some(parts: Parts, names: Iterable[str]) -> list[Any]:
-    return [parts[name] for name in names]
-
-
-def _keyed(parts: Parts, updates: Updates) -> dict[Any, Any]:
-    """Return a handler's updates under gradio's components instead of their names."""
-    return {parts[name]: value for name, value in updates.items()}
-
-
-def _named(parts: Parts, handler: Callable[..., Updates]) -> Callable[..., Any]:
-    def called(*values: Any) -> Any:
-        return _keyed(parts, handler(*values)) or gr.skip()
-
-    return called
-
-
-def _payload(event: gr.EventData) -> dict[str, Any]:
-    """Return what the browser sent with an event, which may be anything."""
-    data = getattr(event, "_data", None)
-    return data if isinstance(data, dict) else {}
 
 
 def _teller(progress: gr.Progress) -> Callable[[str, float], None]:

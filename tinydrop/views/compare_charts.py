@@ -48,7 +48,12 @@ _LOOKS: Mapping[str, tuple[str, str, str]] = {
     "guidance": ("mute", "", "ring"),
 }
 """Method -> colour, dash and marker; within a panel no two share all three."""
-_STUDENT = ("warn", "", "diamond")
+_STUDENTS: Sequence[tuple[str, str, str]] = tuple(
+    (colour, "", marker)
+    for marker in ("diamond", "plus", "cross", "box")
+    for colour in ("warn", "ink", "mute")
+)
+"""Looks of the first student, the second, ...; none of them stands in the students' panel."""
 _YARDSTICKS = ("tinydrop", "guidance", "target")
 
 
@@ -62,6 +67,8 @@ class _Point:
 class _Series:
     method: str
     group: str
+    look: tuple[str, str, str]
+    note: str
     points: tuple[_Point, ...]
 
     @property
@@ -112,6 +119,8 @@ def cost_panels(table: CompareTable, axis: str, *, guided: bool) -> str:
 
 def _series(table: CompareTable, axis: str, *, guided: bool) -> list[_Series]:
     found = []
+    students = [method for method in table.methods if method not in _LOOKS]
+    looks = {name: _STUDENTS[at % len(_STUDENTS)] for at, name in enumerate(students)}
     for method in table.methods:
         points = [
             _Point(x, row)
@@ -123,7 +132,9 @@ def _series(table: CompareTable, axis: str, *, guided: bool) -> list[_Series]:
         points.sort(key=lambda point: point.row.level)
         if points:
             group = "trained" if method == "gradcam+exit" else group_of(method)
-            found.append(_Series(method, group, tuple(points)))
+            look = _LOOKS.get(method) or looks[method]
+            note = table.students.get(method) or method_note(method)
+            found.append(_Series(method, group, look, note, tuple(points)))
     return found
 
 
@@ -234,7 +245,7 @@ def _across(table: CompareTable, frame: _Frame) -> str:
 
 
 def _drawn(one: _Series, frame: _Frame, words: Callable[[_Point], str]) -> str:
-    colour, dash, marker = _look(one.method)
+    colour, dash, marker = one.look
     top = [f"{frame.x(p.x):.1f} {frame.y(p.row.accuracy.high):.1f}" for p in one.points]
     low = [f"{frame.x(p.x):.1f} {frame.y(p.row.accuracy.low):.1f}" for p in reversed(one.points)]
     single = len(one.points) == 1
@@ -264,13 +275,13 @@ def _labels(shown: Sequence[_Series], frame: _Frame, words: Callable[[_Point], s
     spots = spread_out([y for y, _, _ in ends], LABEL_GAP, TOP + 4, BOTTOM)
     labels = ""
     for (y, x, one), spot in zip(ends, spots, strict=True):
-        colour, _, marker = _look(one.method)
+        colour, _, marker = one.look
         told = "; ".join(words(point) for point in one.points)
         hollow = " cg-hollow" if marker in HOLLOW else ""
         labels += (
             f'<g class="cp-label cg-{colour}{hollow}" data-method="{escape(one.method)}" '
             f'tabindex="0" role="img" aria-label="{escape(told)}" data-said="{escape(told)}" '
-            f'data-note="{escape(method_note(one.method))}">'
+            f'data-note="{escape(one.note)}">'
             f'<path class="cp-leader" d="M{x + 6:.1f} {y:.1f}L{RIGHT + 4} {spot:.1f}"/>'
             f'<rect x="{RIGHT + 4}" y="{spot - 9:.1f}" width="{WIDTH - RIGHT - 4}" height="18"/>'
             f'<path class="cg-mark" d="{_marker(marker)}" transform="translate({RIGHT + 12} '
@@ -278,10 +289,6 @@ def _labels(shown: Sequence[_Series], frame: _Frame, words: Callable[[_Point], s
             f"{escape(method_title(one.method))}</text></g>"
         )
     return labels
-
-
-def _look(method: str) -> tuple[str, str, str]:
-    return _LOOKS.get(method, _STUDENT)
 
 
 def _marker(name: str) -> str:

@@ -10,20 +10,14 @@ own event to the first frame after the tiles have changed, at levels whose answe
 from __future__ import annotations
 
 import argparse
-import shutil
-import statistics
 import sys
-import tempfile
-import time
 from pathlib import Path
 from typing import Any
-
-from playwright.sync_api import sync_playwright
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from browser.conftest import FLAGS, answers, free_port, start_app
+from browser.measuring import served, told
 from browser.reading import PATIENCE_MS, open_page
 
 CLICK = """name => new Promise((done, fail) => {
@@ -67,30 +61,13 @@ def settled(page: Any) -> None:
     )
 
 
-def told(name: str, times: list[float]) -> str:
-    """Return the times' median and 95th percentile."""
-    times = sorted(times)
-    p95 = times[min(len(times) - 1, round(0.95 * (len(times) - 1)))]
-    return (
-        f"{name}: {len(times)}, p50 {statistics.median(times):.0f} ms, p95 {p95:.0f} ms, "
-        f"longest {times[-1]:.0f} ms"
-    )
-
-
 def main() -> None:
     """Start the app unless one is named, click and slide, and print the times."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pictures", type=int, default=12)
     parser.add_argument("--url")
     args = parser.parse_args()
-    process, url = None, args.url
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as driver:
-        if url is None:
-            port = free_port()
-            process, url = start_app(port, Path(folder)), f"http://127.0.0.1:{port}"
-            while not answers(url):
-                time.sleep(0.1)
-        browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
+    with served(args.url) as (browser, url):
         page = browser.new_page(viewport={"width": 1400, "height": 900})
         page.set_default_timeout(PATIENCE_MS)
         open_page(page, url)
@@ -108,12 +85,8 @@ def main() -> None:
         for level in LEVELS:
             page.evaluate(SLIDE, level)
             settled(page)
-        print(told("click to duel", clicks))
-        print(told("slide", [float(page.evaluate(SLIDE, level)) for level in LEVELS * 5]))
-        browser.close()
-        if process is not None:
-            process.terminate()
-            process.wait(timeout=30)
+        print(told(clicks, "clicks to a duel"))
+        print(told([float(page.evaluate(SLIDE, level)) for level in LEVELS * 5], "slides"))
 
 
 if __name__ == "__main__":

@@ -12,21 +12,16 @@ layout is in sight.
 from __future__ import annotations
 
 import argparse
-import shutil
 import statistics
 import sys
-import tempfile
-import time
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import sync_playwright
-
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from browser.conftest import FLAGS, answers, free_port, start_app
+from browser.measuring import served
 from browser.reading import PATIENCE_MS
 
 NOTE = """
@@ -85,14 +80,8 @@ def main() -> None:
     parser.add_argument("--loads", type=int, default=9)
     parser.add_argument("--url", nargs="+")
     args = parser.parse_args()
-    process, urls = None, args.url
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as driver:
-        if urls is None:
-            port = free_port()
-            process, urls = start_app(port, Path(folder)), [f"http://127.0.0.1:{port}"]
-            while not answers(urls[0]):
-                time.sleep(0.1)
-        browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
+    with served(args.url[0] if args.url else None) as (browser, own):
+        urls = args.url or [own]
         times: dict[str, Times] = {url: defaultdict(list) for url in urls}
         for url in urls:
             load(browser, url, defaultdict(list))
@@ -103,10 +92,6 @@ def main() -> None:
             medians = {name: statistics.median(values) for name, values in times[url].items()}
             print(f"{url}, {args.loads} loads, medians in ms")
             print("  " + ", ".join(f"{name} {value:.0f}" for name, value in medians.items()))
-        browser.close()
-        if process is not None:
-            process.terminate()
-            process.wait(timeout=30)
 
 
 if __name__ == "__main__":

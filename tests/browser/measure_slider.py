@@ -10,20 +10,14 @@ shows that as running.
 from __future__ import annotations
 
 import argparse
-import shutil
-import statistics
 import sys
-import tempfile
-import time
 from pathlib import Path
 from typing import Any
-
-from playwright.sync_api import sync_playwright
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from browser.conftest import FLAGS, answers, free_port, start_app
+from browser.measuring import served, told
 from browser.reading import PATIENCE_MS, open_page, settled
 
 MOVE = """value => new Promise((done, fail) => {
@@ -64,28 +58,12 @@ def main() -> None:
     parser.add_argument("--moves", type=int, default=40)
     parser.add_argument("--url")
     args = parser.parse_args()
-    process, url = None, args.url
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as driver:
-        if url is None:
-            port = free_port()
-            process, url = start_app(port, Path(folder)), f"http://127.0.0.1:{port}"
-            while not answers(url):
-                time.sleep(0.1)
-        browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
+    with served(args.url) as (browser, url):
         page = browser.new_page(viewport={"width": 1400, "height": 900})
         page.set_default_timeout(PATIENCE_MS)
         open_page(page, url)
         measure(page, 4)
-        times = sorted(measure(page, args.moves))
-        p95 = times[min(len(times) - 1, round(0.95 * (len(times) - 1)))]
-        print(
-            f"{len(times)} moves: p50 {statistics.median(times):.0f} ms, p95 {p95:.0f} ms, "
-            f"longest {times[-1]:.0f} ms"
-        )
-        browser.close()
-        if process is not None:
-            process.terminate()
-            process.wait(timeout=30)
+        print(told(measure(page, args.moves)))
 
 
 if __name__ == "__main__":

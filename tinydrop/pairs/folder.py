@@ -9,7 +9,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import safetensors
 import safetensors.torch
 import torch
 
@@ -18,6 +17,7 @@ from tinydrop.budget import Setting
 from tinydrop.errors import SettingError, WeightsUnavailableError
 from tinydrop.images import InputSpec
 from tinydrop.pairs.pair import Pair, weights_digest
+from tinydrop.pairs.weights import read_weights
 
 __all__ = ["load_pair_folder", "read_pair_card", "save_pair"]
 
@@ -145,17 +145,11 @@ def _tuples(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 def _load_weights(module: torch.nn.Module, path: Path) -> None:
     """Copy float weights of a safetensors file into the module, all of them, nothing else."""
-    try:
-        state = safetensors.torch.load_file(path)
-    except FileNotFoundError:
-        raise WeightsUnavailableError(
-            f"The weights {path} are not there; a pair folder holds guidance.safetensors and "
-            "target.safetensors beside its pair.json."
-        ) from None
-    except (OSError, safetensors.SafetensorError) as error:
-        raise WeightsUnavailableError(
-            f"{path} is not a readable safetensors file ({error}); fetch or write it again."
-        ) from error
+    absent = (
+        f"The weights {path} are not there; a pair folder holds guidance.safetensors and "
+        "target.safetensors beside its pair.json."
+    )
+    state = read_weights(path, absent)
     own = module.state_dict()
     wrong = sorted(set(own) ^ set(state)) or [
         key for key in own if own[key].shape != state[key].shape

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import safetensors
-import safetensors.torch
 import torch
 
 from tinydrop.backbones import LinearHead
 from tinydrop.errors import WeightsUnavailableError
+from tinydrop.pairs.weights import read_weights
 
 __all__ = ["read_head"]
 
@@ -22,16 +21,8 @@ def read_head(path: str | Path) -> LinearHead:
         SettingError: if their shapes or values do not make a classifier.
     """
     path = Path(path)
-    try:
-        tensors = safetensors.torch.load_file(path)
-    except FileNotFoundError:
-        raise WeightsUnavailableError(
-            f"There is no head {path}; give a safetensors file with weight and bias."
-        ) from None
-    except (OSError, safetensors.SafetensorError) as error:
-        raise WeightsUnavailableError(
-            f"{path} is not a readable safetensors file ({error}); write it again."
-        ) from error
+    absent = f"There is no head {path}; give a safetensors file with weight and bias."
+    tensors = read_weights(path, absent, "write it again")
     if tensors.keys() != {"weight", "bias"}:
         held = ", ".join(sorted(tensors)) or "nothing"
         raise WeightsUnavailableError(

@@ -9,7 +9,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import safetensors
 import safetensors.torch
 import torch
 from torch import nn
@@ -18,6 +17,7 @@ from tinydrop.backbones import build_model, describe_target, wrap_target
 from tinydrop.errors import SettingError, WeightsUnavailableError
 from tinydrop.images import InputSpec
 from tinydrop.pairs.pair import Pair
+from tinydrop.pairs.weights import read_weights
 from tinydrop.slimming import Slimmed, SlimmedTransformer, SlimmingPlan
 
 __all__ = [
@@ -210,16 +210,10 @@ def save_slimmed(
 
 def _load(module: nn.Module, path: Path) -> None:
     """Copy a safetensors file's weights into the module, all of them, nothing else."""
-    try:
-        state = safetensors.torch.load_file(path)
-    except FileNotFoundError:
-        raise WeightsUnavailableError(
-            f"The weights {path} are not there; a student's folder holds {_WEIGHTS} beside {_CARD}."
-        ) from None
-    except (OSError, safetensors.SafetensorError) as error:
-        raise WeightsUnavailableError(
-            f"{path} is not a readable safetensors file ({error}); fetch or write it again."
-        ) from error
+    absent = (
+        f"The weights {path} are not there; a student's folder holds {_WEIGHTS} beside {_CARD}."
+    )
+    state = read_weights(path, absent)
     own = module.state_dict()
     wrong = sorted(set(own) ^ set(state)) or [k for k in own if own[k].shape != state[k].shape]
     if wrong:

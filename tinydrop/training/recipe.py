@@ -11,12 +11,13 @@ from typing import Any
 from tinydrop.errors import SettingError
 from tinydrop.images import InputSpec
 
-__all__ = ["MEAN", "STAGES", "STD", "Augmentation", "PairRecipe", "StageRecipe"]
+__all__ = ["MEAN", "OPTIMIZERS", "STAGES", "STD", "Augmentation", "PairRecipe", "StageRecipe"]
 
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
 STAGES = ("teacher", "guidance", "target")
 """The models of a recipe in the order they are trained."""
+OPTIMIZERS = ("adamw", "muon")
 
 
 def _require(holds: object, rule: str, value: object) -> None:
@@ -39,6 +40,9 @@ class Augmentation:
         mixup: Beta(mixup, mixup) draws the share of the other picture; 0 for never.
         cutmix: Beta(cutmix, cutmix) draws the area from the other picture; 0 for never.
         mixed: chance that a batch is mixed, evenly by either of the two that is not 0.
+        whole: chance that a cutmix rectangle shows the other picture whole and shrunk instead of
+            the part of it that lies there: two scenes side by side, each in its own place
+            (ResizeMix, arXiv:2012.11101). Teaches a map where things are.
         bicubic: resample bicubic instead of bilinear.
     """
 
@@ -51,6 +55,7 @@ class Augmentation:
     mixup: float = 0.2
     cutmix: float = 1.0
     mixed: float = 0.8
+    whole: float = 0.0
     bicubic: bool = False
 
     def __post_init__(self) -> None:
@@ -58,7 +63,7 @@ class Augmentation:
         thin, wide = self.crop_aspect
         _require(0 < low <= high <= 16, "crop_area is two rising shares in (0, 16]", self.crop_area)
         _require(0 < thin <= wide <= 16, "crop_aspect is two rising ratios", self.crop_aspect)
-        for name in ("flip", "grey", "erase", "mixed", "jitter"):
+        for name in ("flip", "grey", "erase", "mixed", "whole", "jitter"):
             value = getattr(self, name)
             _require(0 <= value <= 1, f"{name} lies between 0 and 1", value)
         for name in ("mixup", "cutmix"):
@@ -81,9 +86,11 @@ class StageRecipe:
             change no weight's shape.
         sizes: sides of the input while training, each for an equal part of the epochs, the last
             one ``size``; empty for ``size`` all along.
+        optimizer: "adamw"; or "muon", which orthogonalises the steps of weight matrices (timm's,
+            scaled to AdamW's step sizes) and takes Nesterov's AdamW for the rest.
         lr_end: share of ``lr`` that the cosine ends at.
         warmup_epochs: epochs (a fraction too) in which the rate rises evenly from 0.
-        weight_decay: of AdamW; not on norms, biases and positions.
+        weight_decay: decoupled; not on norms, biases and positions.
         clip: largest norm of all gradients together; 0 for no clipping.
         smoothing: share of the label spread evenly over the classes.
         ema: largest decay of the moving average of the weights, which is what is kept.
@@ -108,6 +115,7 @@ class StageRecipe:
     lr: float
     train_kwargs: Mapping[str, Any] = field(default_factory=dict)
     sizes: tuple[int, ...] = ()
+    optimizer: str = "adamw"
     lr_end: float = 0.01
     warmup_epochs: float = 3.0
     weight_decay: float = 0.05
@@ -130,6 +138,9 @@ class StageRecipe:
             value = getattr(self, name)
             _require(type(value) is int and value >= 1, f"{name} is a whole number from 1", value)
         _require(0 < self.lr < math.inf, "lr is above 0", self.lr)
+        _require(
+            self.optimizer in OPTIMIZERS, f"optimizer is {' or '.join(OPTIMIZERS)}", self.optimizer
+        )
         for name in ("lr_end", "smoothing", "ema", "distil"):
             value = getattr(self, name)
             _require(0 <= value <= 1, f"{name} lies between 0 and 1", value)

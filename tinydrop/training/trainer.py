@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from timm.optim import param_groups_weight_decay
+from timm.optim.muon import Muon
 from timm.utils import ModelEmaV3
 from torch import nn
 from torch.nn import functional as F
@@ -85,12 +86,7 @@ class Trainer:
         self.ema: Any = ModelEmaV3(
             self.model, decay=recipe.ema, use_warmup=True, warmup_power=_EMA_POWER
         )
-        kept: set[str] = getattr(module, "no_weight_decay", set)()
-        self._optimizer = torch.optim.AdamW(
-            param_groups_weight_decay(self.model, recipe.weight_decay, no_weight_decay_list=kept),
-            lr=recipe.lr,
-            fused=device.type == "cuda",
-        )
+        self._optimizer = _optimizer(self.model, recipe, device)
         self._forward: Callable[[torch.Tensor], torch.Tensor] = (
             torch.compile(self.model) if compiled else self.model
         )
@@ -136,7 +132,8 @@ class Trainer:
         found |= {f"ema/{key}": value for key, value in self.ema.module.state_dict().items()}
         for number, weight in enumerate(self._weights()):
             for key, value in self._optimizer.state.get(weight, {}).items():
-                found[f"optimizer/{number}/{key}"] = value
+                if isinstance(value, torch.Tensor):  # Muon also notes how it treats a weight
+                    found[f"optimizer/{number}/{key}"] = value
         return found | {"loss_sum": self.loss_sum}
 
     def load(self, tensors: Mapping[str, torch.Tensor]) -> None:
@@ -162,6 +159,15 @@ class Trainer:
 
     def _weights(self) -> list[nn.Parameter]:
         return [weight for group in self._optimizer.param_groups for weight in group["params"]]
+
+
+def _optimizer(model: nn.Module, recipe: StageRecipe, device: torch.device) -> Any:  # noqa: ANN401
+    """Return the recipe's optimiser over a model's weights."""
+    kept: set[str] = getattr(model, "no_weight_decay", set)()
+    groups = param_groups_weight_decay(model, recipe.weight_decay, no_weight_decay_list=kept)
+    if recipe.optimizer == "muon":
+        return Muon(groups, lr=recipe.lr, nesterov=True)
+    return torch.optim.AdamW(groups, lr=recipe.lr, fused=device.type == "cuda")
 
 
 def logits_of(

@@ -225,7 +225,10 @@ def test_a_finished_run_is_not_done_twice_and_stages_are_taken_from_parts(
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--recipe", "huge"], "no recipe 'huge'; choose one of gpu, cpu, tiny"),
+        (
+            ["--recipe", "huge"],
+            "no recipe 'huge'; choose one of gpu, cpu, cpu-efficientformer, tiny",
+        ),
         (["--stage", "pilot"], "no stage 'pilot'; choose one of teacher"),
         (["--stage", "guidance"], "needs a finished teacher"),
         (["--stage", "export"], "needs a finished guidance"),

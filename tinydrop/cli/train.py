@@ -29,7 +29,9 @@ def add_train(commands: argparse._SubParsersAction[Any]) -> None:
     kinds = train.add_subparsers(required=True, metavar="WHAT", parser_class=type(train))
     pair = kinds.add_parser("pair", help="teacher, guidance and target, exported as a pair")
     pair.add_argument(
-        "--recipe", metavar="NAME", help="gpu, cpu or tiny; gpu where there is a GPU, else cpu"
+        "--recipe",
+        metavar="NAME",
+        help="gpu, cpu, cpu-efficientformer or tiny; gpu where there is a GPU, else cpu",
     )
     pair.add_argument(
         "--data", type=Path, metavar="DIR", help="train*.parquet and validation*.parquet"

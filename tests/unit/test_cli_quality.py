@@ -57,6 +57,9 @@ def test_json_and_tables_say_the_same(capsys: pytest.CaptureFixture[str], tmp_pa
     assert report.to_dict()["methods"] == found["methods"]
     assert table.to_dict()["interventions"] == found["interventions"]
     assert coherence.to_dict() == found["coherence"]
+    small = read_interventions(folder / "small-interventions-small.parquet")
+    assert small.to_dict()["interventions"] == found["small_objects"]["interventions"]
+    assert small.provenance.pictures == found["small_objects"]["pictures"] == 5
     assert coherence.pictures[0].sum() == 8
     assert "6/6" in err
     assert "8 pictures belong to 3 of the pair's classes" in err
@@ -70,7 +73,8 @@ def test_the_text_names_every_method_and_intervention(
     assert code == 0
     lines = out.splitlines()
     assert lines[0].startswith("small, x: 8 pictures, 6 with a box that the crop shows")
-    for start in ("gradcam ", "centre cell ", "target ", "selector uniform", "positions shuffled"):
+    for start in ("gradcam ", "centre cell ", "target ", "selector uniform", "positions shuffled",
+                  "reference object box", "Small objects alone: 5 pictures"):  # fmt: skip
         assert any(line.startswith(start) for line in lines), start
     assert "nan" not in out
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +57,21 @@ def test_every_table_comes_back_as_it_was(found: Quality, tmp_path: Path) -> Non
     assert report.to_dict() == found.report.to_dict()
     assert table.to_dict() == found.interventions.to_dict()
     assert read_coherence(paths[2]).to_dict() == coherence.to_dict()
+
+
+def test_small_objects_have_tables_of_their_own(found: Quality, tmp_path: Path) -> None:
+    paths = write_tables(tmp_path, *found.tables)
+    assert [path.name for path in paths] == [
+        "small-quality.parquet", "small-interventions.parquet", "small-drift.parquet",
+        "small-quality-small.parquet", "small-interventions-small.parquet",
+    ]  # fmt: skip
+    report, table = read_report(paths[3]), read_interventions(paths[4])
+    assert report.provenance == table.provenance
+    assert report.provenance.objects == "small"
+    assert found.small_report is not None
+    assert report.to_dict() == found.small_report.to_dict() != found.report.to_dict()
+    with pytest.raises(SettingError, match="Unknown pictures 'large'"):
+        replace(report.provenance, objects="large")
 
 
 def test_the_columns_can_be_read_without_this_package(found: Quality, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from tinydrop.quality import (
     energy_in_box,
     expected_energy,
     expected_hit,
+    object_order,
     pointing_game,
 )
 from tinydrop.tokens import PatchGrid, covered_patches
@@ -43,6 +44,21 @@ def test_tied_largest_values_count_by_their_share() -> None:
     box = coverage((0.25, 1 / 3, 0.75, 1.0))
     assert pointing_game(one_hot(5, 6, 0), box)[0] == pytest.approx(2 / 3)
     assert pointing_game(np.zeros((1, 12)), box)[0] == pytest.approx(4 / 12)
+
+
+def test_somebody_who_knows_the_box_starts_in_it_and_goes_outwards() -> None:
+    # Columns 1 and 2 of rows 1 and 2 wholly: the middle lies between these four.
+    whole = coverage((0.25, 1 / 3, 0.75, 1.0))[0]
+    order = object_order(GRID, whole).tolist()
+    assert order[:4] == [5, 6, 9, 10]
+    assert sorted(order) == list(range(12))
+    far = [(p // 4 - 1.5) ** 2 + (p % 4 - 1.5) ** 2 for p in order[4:]]
+    assert far == sorted(far)
+    # Patch 5 wholly, 6 by a half: more of the box comes first, whatever lies nearer.
+    assert object_order(GRID, coverage((0.25, 1 / 3, 0.625, 2 / 3))[0]).tolist()[:2] == [5, 6]
+    for nothing in (np.zeros(12), np.ones(9)):
+        with pytest.raises(SettingError, match="needs a box that covers something"):
+            object_order(GRID, nothing)
 
 
 def test_energy_of_a_hand_made_map_by_its_formula() -> None:

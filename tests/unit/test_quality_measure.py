@@ -20,11 +20,14 @@ from tinydrop.errors import SettingError
 from tinydrop.pipeline import Guide
 from tinydrop.quality import (
     BASELINES,
+    OBJECT,
     OWN,
+    SMALL_OBJECT,
     Quality,
     QualityStoppedError,
     measure,
     measure_quality,
+    object_order,
     redrawn_guidance,
 )
 from tinydrop.saliency import compute_saliency
@@ -94,7 +97,7 @@ def test_asked_selectors_stand_beside_baselines_and_the_target(found: Quality) -
     assert sorted(names) == sorted((*ALL, "centre cell", OWN))
     kinds = [(one.kind, one.name) for one in found.interventions.interventions]
     assert sorted(name for kind, name in kinds if kind == "selector") == sorted(ALL)
-    assert [name for kind, name in kinds if kind == "reference"] == [OWN]
+    assert [name for kind, name in kinds if kind == "reference"] == [OWN, OBJECT]
     assert [name for kind, name in kinds if kind == "positions"] == list(POSITION_MODES)
     assert set(BASELINES) < set(ALL)
     assert found.interventions.kept == tuple(num_keep(level, N) for level in range(1, 17))
@@ -146,6 +149,44 @@ def test_positions_are_those_of_the_pipeline(found: Quality, drop: TinyDrop, gui
         assert found.interventions.find("positions", mode).correct.tolist() == counts[mode]
     assert counts["right"][-1] == counts["first"][-1]  # all kept: the first N cells are the right
     assert counts["right"] != counts["none"]
+
+
+def test_the_box_as_an_order_keeps_everything_without_one(
+    found: Quality, drop: TinyDrop, guides: list
+) -> None:
+    right = []
+    for guide, label, shares in guides:
+        if shares is None or not shares.any():
+            winner = drop.classify(guide).class_index
+            right.append([winner == label] * BUDGET_LEVELS)
+            continue
+        order = object_order(drop.pair.target.spec.grid, shares.reshape(-1))
+        right.append([logits.argmax() == label for logits in answers(drop, guide, order)])
+    one = found.interventions.find("reference", OBJECT)
+    assert one.correct.tolist() == np.sum(right, axis=0).tolist()
+
+
+def test_small_objects_are_measured_as_if_there_were_no_others(
+    drop: TinyDrop, guides: list, found: Quality
+) -> None:
+    shares = [None if s is None else float(s.mean()) for _, _, s in guides]
+    small = [n for n, share in enumerate(shares) if share and share < SMALL_OBJECT]
+    assert 0 < len(small) < sum(bool(share) for share in shares)
+    assert found.small_report is not None
+    assert found.small_interventions is not None
+    known = found.small_report.provenance
+    assert (known.objects, known.pictures, known.boxes) == ("small", len(small), len(small))
+    assert found.report.provenance.objects == "all"
+    masks = [covered_patches(guides[n][2]).mean() for n in small]
+    chance = found.small_report.find("random").measures["pointing"].value
+    assert chance == pytest.approx(np.mean(masks))
+    right = []
+    for n in small:
+        guide, label, _ = guides[n]
+        order, _ = drop.rank(guide, "gradcam")
+        right.append([logits.argmax() == label for logits in answers(drop, guide, order)])
+    one = found.small_interventions.find("selector", "gradcam")
+    assert one.correct.tolist() == np.sum(right, axis=0).tolist()
 
 
 def probability(logits: np.ndarray, index: int) -> float:
@@ -262,8 +303,9 @@ def test_a_windowed_target_says_what_it_lacks(data: Dataset) -> None:
     known = found.report.provenance
     assert known.own_map is None
     assert any("no map of its own" in note for note in known.notes)
-    kinds = {one.kind for one in found.interventions.interventions}
-    assert kinds == {"selector", "positions"}
+    kinds = [(one.kind, one.name) for one in found.interventions.interventions]
+    assert {kind for kind, _ in kinds} == {"selector", "reference", "positions"}
+    assert ("reference", OWN) not in kinds
     modes = [o.name for o in found.interventions.interventions if o.kind == "positions"]
     assert set(modes) == set(windowed.pair.target.spec.positions.modes)
     assert "rank_correlation" not in found.report.find("gradcam").measures

@@ -10,7 +10,7 @@ from quality_tables import interventions, provenance, report, tenths
 
 from tinydrop.views.coherence_charts import LOOKS, Line, accuracy_chart, accuracy_table
 from tinydrop.views.coherence_charts import tenths_chart as drawn_tenths
-from tinydrop.views.coherence_lessons import lessons, lessons_html
+from tinydrop.views.coherence_lessons import lessons, lessons_html, small_lesson
 from tinydrop.views.coherence_tables import foot_html, missing_html, quality_table
 
 FLAT = {("selector", "gradcam"): 40}
@@ -81,6 +81,20 @@ def test_a_map_is_held_against_what_sees_nothing() -> None:
     assert "more often than a fixed point in the middle (70 %)." in words
     assert "convinced sooner" in words
     assert "against expectation" not in words
+
+
+def test_small_objects_are_held_against_blind_choices_and_the_box() -> None:
+    rising = np.linspace(10.0, 50.0, 16)
+    points = {("selector", "gradcam"): rising, ("selector", "random"): rising - 2.0}
+    points |= {("selector", "uniform"): rising + 2.0, ("selector", "centre"): rising}
+    points |= {("reference", "object box"): rising + 5.0}
+    table = interventions(points, provenance(pictures=1000, objects="small"))
+    said = small_lesson(table)
+    assert "1,000 pictures whose object covers less than 35 % of the crop" in said
+    assert "beat, at 15 levels, 15 times those of random, 0 times those of uniform, 0 times" in said
+    kept = 10.0 + 40.0 * 7 / 15
+    assert f"right on {kept:.1f} %, those nearest the object’s box on {kept + 5:.1f} %" in said
+    assert "all patches on 50.0 %" in said
 
 
 def test_few_pictures_are_owned_up_to() -> None:

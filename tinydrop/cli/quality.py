@@ -12,7 +12,7 @@ from tinydrop.cli.labelled import add_data, open_labelled, progress_bar
 from tinydrop.errors import SettingError
 
 if TYPE_CHECKING:
-    from tinydrop.quality import CoherenceTable, InterventionTable, QualityReport
+    from tinydrop.quality import CoherenceTable, InterventionTable, Quality, QualityReport
 
 __all__ = ["add_quality"]
 
@@ -83,9 +83,9 @@ def _quality(arguments: argparse.Namespace) -> int:
             limit=arguments.limit,
             progress=progress,
         )
-    tables = (found.report, found.interventions, found.drift)
     if folder is not None:
-        for path in write_tables(folder, *tables, *(() if coherence is None else (coherence,))):
+        tenths = () if coherence is None else (coherence,)
+        for path in write_tables(folder, *found.tables, *tenths):
             complain(f"Written: {path}")
     if arguments.json:
         print_json(
@@ -93,28 +93,47 @@ def _quality(arguments: argparse.Namespace) -> int:
                 "provenance": found.report.provenance.to_dict(),
                 **found.report.to_dict(),
                 **found.interventions.to_dict(),
+                "small_objects": _small(found),
                 "coherence": None if coherence is None else coherence.to_dict(),
             }
         )
     else:
-        print("\n".join(_text(found.report, found.interventions, coherence)))
+        print("\n".join(_text(found, coherence)))
     return 0
 
 
-def _text(
-    report: QualityReport, table: InterventionTable, coherence: CoherenceTable | None
-) -> list[str]:
+def _small(found: Quality) -> dict[str, Any] | None:
+    """Return the figures of pictures with small objects as JSON-ready values."""
+    report, table = found.small_report, found.small_interventions
+    if report is None or table is None:
+        return None
+    return {"pictures": report.provenance.pictures, **report.to_dict(), **table.to_dict()}
+
+
+def _text(found: Quality, coherence: CoherenceTable | None) -> list[str]:
     """Return everything as lines for a person."""
-    known = report.provenance
+    from tinydrop.quality import SMALL_OBJECT
+
+    known = found.report.provenance
     lines = [
         f"{known.pair}, {known.data}: {known.pictures:,} pictures, {known.boxes:,} with a box that "
         f"the crop shows, {known.grid[0]}x{known.grid[1]} patches",
         *known.notes,
         "",
-        *_methods(report),
+        *_methods(found.report),
         "",
-        *_interventions(table),
+        *_interventions(found.interventions),
     ]
+    if found.small_report is not None and found.small_interventions is not None:
+        lines += [
+            "",
+            f"Small objects alone: {found.small_report.provenance.pictures:,} pictures whose box "
+            f"covers less than {100 * SMALL_OBJECT:.0f} % of the crop",
+            "",
+            *_methods(found.small_report),
+            "",
+            *_interventions(found.small_interventions),
+        ]
     return lines if coherence is None else [*lines, "", *_tenths(coherence)]
 
 
@@ -153,8 +172,8 @@ def _interventions(table: InterventionTable) -> list[str]:
         lines.append(f"{f'{one.kind} {one.name}':<22}{''.join(cells)}")
     return [
         *lines,
-        f"  reference: the target's own map, known only after its full answer; positions: the "
-        f"patches of {known.reference}.",
+        f"  reference: what no method could know, the target's own map after its full answer and "
+        f"the object's box; positions: the patches of {known.reference}.",
     ]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tinydrop.quality.chunks import OWN, redrawn_guidance
+from tinydrop.quality.chunks import OBJECT, OWN, redrawn_guidance
 from tinydrop.quality.curves import (
     PictureCurves,
     area_under,
@@ -38,6 +38,7 @@ from tinydrop.quality.localisation import (
     energy_in_box,
     expected_energy,
     expected_hit,
+    object_order,
     pointing_game,
 )
 from tinydrop.quality.measure import (
@@ -55,7 +56,14 @@ from tinydrop.quality.statistics import (
     spearman,
     wilson,
 )
-from tinydrop.quality.values import MEASURES, MethodQuality, QualityProvenance, QualityReport
+from tinydrop.quality.values import (
+    MEASURES,
+    OBJECTS,
+    SMALL_OBJECT,
+    MethodQuality,
+    QualityProvenance,
+    QualityReport,
+)
 
 __all__ = [
     "BASELINES",
@@ -64,8 +72,11 @@ __all__ = [
     "FAILURE_SORTS",
     "INTERVENTION_KINDS",
     "MEASURES",
+    "OBJECT",
+    "OBJECTS",
     "OWN",
     "REDRAWS",
+    "SMALL_OBJECT",
     "TABLES",
     "CoherenceTable",
     "DriftTable",
@@ -97,6 +108,7 @@ __all__ = [
     "kept_masks",
     "mean_estimate",
     "measure_quality",
+    "object_order",
     "outcomes_at_levels",
     "paired_gain",
     "picture_curves",

@@ -24,6 +24,7 @@ from tinydrop.quality.curves import (
     outcomes_at_levels,
     reversed_order,
 )
+from tinydrop.quality.localisation import object_order
 from tinydrop.quality.maps import (
     Figures,
     baselines_on_box,
@@ -35,16 +36,18 @@ from tinydrop.quality.statistics import spearman
 from tinydrop.results import softmax
 from tinydrop.saliency import SALIENCY_METHODS, compute_saliency, resize_saliency
 from tinydrop.selection import map_method, map_order
-from tinydrop.tokens import Saliency
+from tinydrop.tokens import PatchGrid, Saliency
 from tinydrop.tracing import open_chunk
 
-__all__ = ["OWN", "Plan", "measure_chunk", "redrawn_guidance"]
+__all__ = ["OBJECT", "OWN", "Plan", "measure_chunk", "redrawn_guidance"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 OWN = "target"
 """The target's own map, as a method and as an intervention."""
+OBJECT = "object box"
+"""The patches of the object's box first, as an intervention: what a perfect guide could know."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +124,11 @@ def measure_chunk(
     chunk = _Chunk(drop, plan, opened.small, opened.large, labels[opened.kept])
     coverage = np.stack([asked.coverage for asked in opened.each])
     ids = np.array([pictures[number].id for number in opened.kept], dtype=np.str_)
-    figures: Figures = {("box",): np.asarray(coverage.any(axis=1)), ("picture_id",): ids}
+    figures: Figures = {
+        ("box",): np.asarray(coverage.any(axis=1)),
+        ("box_share",): coverage.mean(axis=1),
+        ("picture_id",): ids,
+    }
     own = chunk.own_maps() if plan.own else None
     maps = chunk.maps()
     for name in plan.selectors:
@@ -141,6 +148,7 @@ def measure_chunk(
     if own is not None:
         figures |= chunk.curves("reference", OWN, _ranked("own", own))
         figures |= on_box(OWN, own, coverage)
+    figures |= chunk.curves("reference", OBJECT, _by_box(grid, coverage))
     return figures | baselines_on_box(grid, coverage, own)
 
 
@@ -247,6 +255,16 @@ class _Chunk:
         if mode == "right":
             self._known[key] = outcomes
         return outcomes
+
+
+def _by_box(grid: PatchGrid, coverage: Floats) -> _Order:
+    """Return the orders of the boxes; a picture without one is in index order."""
+    known: Bools = np.asarray(coverage.any(axis=1))
+    order = [
+        object_order(grid, shares) if there else np.arange(grid.num_patches)
+        for shares, there in zip(coverage, known, strict=True)
+    ]
+    return _Order(np.stack(order), ~known)
 
 
 def _ranked(selector: str, maps: Iterable[Saliency]) -> _Order:

@@ -1,7 +1,8 @@
 """Tables of quality as Parquet files: typed columns, and where they come from as JSON beside them.
 
-``<pair>-quality.parquet``, ``<pair>-interventions.parquet``, ``<pair>-coherence.parquet`` and
-``<pair>-drift.parquet`` in one folder; each is read back as the value that was written.
+``<pair>-quality.parquet``, ``<pair>-interventions.parquet``, both also with ``-small`` for the
+pictures with small objects, ``<pair>-coherence.parquet`` and ``<pair>-drift.parquet`` in one
+folder; each is read back as the value that was written.
 """
 
 from __future__ import annotations
@@ -34,7 +35,14 @@ __all__ = [
     "write_tables",
 ]
 
-TABLES = ("quality", "interventions", "coherence", "drift")
+TABLES = (
+    "quality",
+    "interventions",
+    "quality-small",
+    "interventions-small",
+    "coherence",
+    "drift",
+)
 _KEY = "tinydrop_quality"
 _FORMAT = 1
 _COUNTS = ("pictures", "correct", "full_correct")
@@ -69,10 +77,11 @@ def write_tables(
     paths = []
     for table in tables:
         if isinstance(table, QualityReport):
-            name, pair, columns = "quality", table.provenance.pair, _report_columns(table)
+            name, pair = _name("quality", table.provenance), table.provenance.pair
+            columns = _report_columns(table)
             described: dict[str, Any] = table.provenance.to_dict()
         elif isinstance(table, InterventionTable):
-            name, pair = "interventions", table.provenance.pair
+            name, pair = _name("interventions", table.provenance), table.provenance.pair
             columns, described = _intervention_columns(table), table.provenance.to_dict()
         elif isinstance(table, DriftTable):
             name, pair = "drift", table.provenance.pair
@@ -89,7 +98,7 @@ def write_tables(
 
 def read_report(path: str | Path) -> QualityReport:
     """Return the report in a file; SettingError if it holds none."""
-    columns, described = _read(Path(path), "quality")
+    columns, described = _read(Path(path), "quality", "quality-small")
     try:
         names = list(dict.fromkeys(columns["name"].tolist()))
         methods = tuple(_method(name, columns) for name in names)
@@ -100,7 +109,7 @@ def read_report(path: str | Path) -> QualityReport:
 
 def read_interventions(path: str | Path) -> InterventionTable:
     """Return the interventions in a file; SettingError if it holds none."""
-    columns, described = _read(Path(path), "interventions")
+    columns, described = _read(Path(path), "interventions", "interventions-small")
     try:
         keys = list(dict.fromkeys(zip(columns["kind"], columns["name"], strict=True)))
         found = [_intervention(str(kind), str(name), columns) for kind, name in keys]
@@ -145,8 +154,13 @@ _COHERENCE_FACTS = (
 )
 
 
-def _read(path: Path, table: str) -> tuple[Columns, Mapping[str, Any]]:
-    """Return the columns and the description of a table of one kind."""
+def _name(table: str, known: QualityProvenance) -> str:
+    """Return what a table of these pictures is called."""
+    return table if known.objects == "all" else f"{table}-{known.objects}"
+
+
+def _read(path: Path, *tables: str) -> tuple[Columns, Mapping[str, Any]]:
+    """Return the columns and the description of a table of one of these kinds."""
     columns, metadata = read_table(path)
     try:
         content = json.loads(metadata[_KEY])
@@ -156,9 +170,9 @@ def _read(path: Path, table: str) -> tuple[Columns, Mapping[str, Any]]:
             f"{path} is no table of quality; make one with python -m tinydrop quality DATA "
             f"--save-tables DIR."
         ) from error
-    if version != _FORMAT or found != table:
+    if version != _FORMAT or found not in tables:
         raise SettingError(
-            f"{path} holds the table {found!r} in format {version!r}, but {table!r} in format "
+            f"{path} holds the table {found!r} in format {version!r}, but {tables[0]!r} in format "
             f"{_FORMAT} is wanted; measure it again or give another file."
         )
     return columns, dict(described)

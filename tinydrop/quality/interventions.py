@@ -19,8 +19,9 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 INTERVENTION_KINDS = ("selector", "reference", "positions")
-"""``selector``: a selector's order; ``reference``: the target's own map as an order, which needs
-the full target's answer first; ``positions``: one selector's patches with other positions."""
+"""``selector``: a selector's order; ``reference``: an order that no method could know, the target's
+own map, which needs its full answer first, or the object's box; ``positions``: one selector's
+patches with other positions."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +30,7 @@ class Intervention:
 
     Attributes:
         kind: a name in ``INTERVENTION_KINDS``.
-        name: the selector, ``target``, or the position mode.
+        name: the selector, ``target`` or ``object box``, or the position mode.
         pictures: M.
         correct: (16,) int64, pictures answered right.
         agreeing: (16,) int64, pictures answered like the full target with right positions.

@@ -18,6 +18,7 @@ __all__ = [
     "energy_in_box",
     "expected_energy",
     "expected_hit",
+    "object_order",
     "pointing_game",
 ]
 
@@ -109,6 +110,32 @@ def centre_prior(grid: PatchGrid) -> Floats:
     prior = (rows[:, None] * cols).reshape(-1)
     scaled: Floats = prior / prior.max()
     return scaled
+
+
+def object_order(grid: PatchGrid, coverage: npt.ArrayLike) -> npt.NDArray[np.int64]:
+    """Return the patches from those most in the box to those farthest from it, (N,) int64.
+
+    The order of somebody who knows where the object is: by the share that the box covers, equal
+    shares by the distance from the middle of what is covered, then in index order.
+
+    Args:
+        grid: the target's.
+        coverage: (N,), share of every patch in the box, of which at least one is above 0.
+
+    Raises:
+        SettingError: if nothing is covered.
+    """
+    shares = np.asarray(coverage, np.float64)
+    if shares.shape != (grid.num_patches,) or not shares.sum() > 0.0:
+        raise SettingError(
+            f"An object's order needs a box that covers something of {grid.num_patches} patches, "
+            f"got shares of shape {shares.shape} that sum to {shares.sum():g}."
+        )
+    rows, cols = np.divmod(np.arange(grid.num_patches), grid.cols)
+    weight = shares / shares.sum()
+    far = (rows - (weight * rows).sum()) ** 2 + (cols - (weight * cols).sum()) ** 2
+    # Rounded, so that a few bits do not decide between patches that are equally far.
+    return np.lexsort((far.round(9), -shares.round(9))).astype(np.int64)
 
 
 def _boxes(coverage: Floats) -> npt.NDArray[np.bool_]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import numpy as np
@@ -20,7 +20,13 @@ from tinydrop.quality.drift import DriftTable
 from tinydrop.quality.interventions import Intervention, InterventionTable
 from tinydrop.quality.maps import CENTRE_CELL, Figures
 from tinydrop.quality.statistics import mean_estimate, paired_gain
-from tinydrop.quality.values import MEASURES, MethodQuality, QualityProvenance, QualityReport
+from tinydrop.quality.values import (
+    MEASURES,
+    SMALL_OBJECT,
+    MethodQuality,
+    QualityProvenance,
+    QualityReport,
+)
 from tinydrop.tracing import CHUNK, Offered, Progress, library_versions, offered_pictures
 
 __all__ = ["BASELINES", "REDRAWS", "Quality", "QualityStoppedError", "measure_quality"]
@@ -38,11 +44,25 @@ class QualityStoppedError(TinyDropError):
 
 @dataclass(frozen=True)
 class Quality:
-    """The tables of one measurement."""
+    """The tables of one measurement; those of small objects where there are any."""
 
     report: QualityReport
     interventions: InterventionTable
     drift: DriftTable
+    small_report: QualityReport | None = None
+    small_interventions: InterventionTable | None = None
+
+    @property
+    def tables(self) -> tuple[QualityReport | InterventionTable | DriftTable, ...]:
+        """Every table that there is."""
+        every = (
+            self.report,
+            self.interventions,
+            self.drift,
+            self.small_report,
+            self.small_interventions,
+        )
+        return tuple(table for table in every if table is not None)
 
 
 def measure_quality(
@@ -108,18 +128,27 @@ def measure_quality(
         versions=library_versions(drop.pair),
         notes=_notes(drop, plan, count, boxes),
     )
+    report, interventions = _tables(plan, provenance, figures)
+    winner = {mode: figures["winner", mode] for mode in plan.modes}
+    drift = DriftTable(provenance, figures["picture_id",], winner)
+    small = figures["box",] & (figures["box_share",] < SMALL_OBJECT)
+    if not small.any():
+        return Quality(report, interventions, drift)
+    some = int(small.sum())
+    of_small = replace(provenance, pictures=some, boxes=some, objects="small", notes=())
+    few = {key: values[small] for key, values in figures.items()}
+    return Quality(report, interventions, drift, *_tables(plan, of_small, few))
+
+
+def _tables(
+    plan: Plan, provenance: QualityProvenance, figures: Figures
+) -> tuple[QualityReport, InterventionTable]:
+    """Return what the figures say of the maps and of the choices."""
     names = (*plan.selectors, CENTRE_CELL, *((OWN,) if plan.own else ()))
     methods = tuple(_method(name, figures) for name in names)
-    kept = tuple(int(k) for k in kept_counts(grid.num_patches))
-    return Quality(
-        QualityReport(provenance, methods),
-        InterventionTable(provenance, kept, _interventions(plan, figures)),
-        DriftTable(
-            provenance,
-            figures["picture_id",],
-            {mode: figures["winner", mode] for mode in plan.modes},
-        ),
-    )
+    kept = tuple(int(k) for k in kept_counts(provenance.num_patches))
+    interventions = InterventionTable(provenance, kept, _interventions(plan, figures))
+    return QualityReport(provenance, methods), interventions
 
 
 def _plan(drop: TinyDrop, selectors: Sequence[str], seed: int, redraws: int) -> Plan:

@@ -16,6 +16,8 @@ from tinydrop.quality.statistics import Estimate
 
 __all__ = [
     "MEASURES",
+    "OBJECTS",
+    "SMALL_OBJECT",
     "MethodQuality",
     "QualityProvenance",
     "QualityReport",
@@ -39,6 +41,11 @@ MEASURES: Mapping[str, str] = MappingProxyType(
 )
 """Measure -> what it is, in words."""
 
+OBJECTS = ("all", "small")
+"""Which pictures a table is of: all, or those whose object's box covers less than ``SMALL_OBJECT``
+of the crop, where a map can matter most."""
+SMALL_OBJECT = 0.35
+
 
 @dataclass(frozen=True)
 class QualityProvenance:
@@ -58,6 +65,7 @@ class QualityProvenance:
         map_layer: the guidance layer that the maps are read from.
         own_map: how the target's own map is made; None where its family has none.
         redraws: how many times the guidance's weights were drawn anew.
+        objects: a name in ``OBJECTS``.
         skipped: reason -> number of pictures left out.
         versions: library -> version.
         notes: sentences that a reader must not miss.
@@ -75,6 +83,7 @@ class QualityProvenance:
     map_layer: str
     own_map: str | None
     redraws: int
+    objects: str = "all"
     skipped: Mapping[str, int] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
@@ -84,6 +93,10 @@ class QualityProvenance:
         object.__setattr__(self, "notes", tuple(self.notes))
         for name in ("skipped", "versions"):
             object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+        if self.objects not in OBJECTS:
+            raise SettingError(
+                f"Unknown pictures {self.objects!r}; choose one of {', '.join(OBJECTS)}."
+            )
         if self.pictures < 1 or not 0 <= self.boxes <= self.pictures:
             raise SettingError(
                 f"Quality is measured on at least one picture and no more boxes than pictures, "

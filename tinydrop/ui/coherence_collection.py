@@ -70,6 +70,13 @@ class Collection:
         return self._table("interventions", read_interventions, lambda t: t.provenance.pair_digest)
 
     @cached_property
+    def small_interventions(self) -> InterventionTable | str:
+        """The same for the pictures with small objects, or why there is nothing."""
+        return self._table(
+            "interventions-small", read_interventions, lambda t: t.provenance.pair_digest
+        )
+
+    @cached_property
     def report(self) -> QualityReport | str:
         """The maps' quality, or why there is none."""
         return self._table("quality", read_report, lambda table: table.provenance.pair_digest)

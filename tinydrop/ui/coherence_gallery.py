@@ -14,7 +14,7 @@ from tinydrop.errors import SettingError
 from tinydrop.quality import FAILURE_KINDS, FAILURE_SORTS
 from tinydrop.ui.answering import Updates, level_of, told
 from tinydrop.ui.coherence_collection import Collection
-from tinydrop.ui.coherence_panels import panels, tenths_panel
+from tinydrop.ui.coherence_panels import PANELS, panels, tenths_panel
 from tinydrop.ui.components import read_asset
 from tinydrop.ui.events import Parts, named, payload, some
 from tinydrop.ui.layout import plain
@@ -145,7 +145,7 @@ def gallery_section(parts: Parts) -> None:
 def wire_gallery(tab: gr.Tab, parts: Parts, gallery: Gallery) -> None:
     """Connect the gallery's events to its handlers."""
     wish, level = parts["cg_wish"], parts["cg_level"]
-    filled = (*OUTPUTS, "cg_chart", "cg_modes", "cg_quality", "cg_lesson", "cg_foot", "cg_table")
+    filled = (*OUTPUTS, *PANELS)
     tab.select(named(parts, gallery.open), [wish, level], some(parts, filled), **QUICK)
     outputs = some(parts, OUTPUTS)
     level.input(

@@ -6,6 +6,7 @@ it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import gradio as gr
@@ -15,7 +16,7 @@ from tinydrop.ui.coherence_collection import Collection
 from tinydrop.ui.components import read_asset
 from tinydrop.ui.layout import card, fold, plain
 from tinydrop.views.coherence_charts import Line, accuracy_chart, accuracy_table, tenths_chart
-from tinydrop.views.coherence_lessons import INTERVENTION_NAMES, lessons_html
+from tinydrop.views.coherence_lessons import INTERVENTION_NAMES, lessons_html, small_lesson
 from tinydrop.views.coherence_tables import (
     foot_html,
     missing_html,
@@ -23,19 +24,29 @@ from tinydrop.views.coherence_tables import (
     quality_table,
 )
 from tinydrop.views.coherence_words import POSITION_TITLES
+from tinydrop.views.markup import escape
 
-__all__ = ["panels", "panels_section", "tenths_panel"]
+__all__ = ["PANELS", "panels", "panels_section", "tenths_panel"]
 
 Parts = dict[str, Any]
 Updates = dict[str, Any]
 
+PANELS = (
+    *("cg_chart", "cg_table", "cg_small", "cg_small_lesson", "cg_small_table"),
+    *("cg_modes", "cg_quality", "cg_lesson", "cg_foot"),
+)
+"""The parts that ``panels`` fills."""
+
 FIRST_LINES = ("gradcam", "uniform", "coverage", "random", "inverse", "centre")
 """Drawn at once, in this order; the others when somebody asks for them."""
+SMALL_LINES = ("gradcam", "object box", "uniform", "random", "centre")
 POSITION_LINES = ("right", "first", "shuffled", "none")
 
 TEACH = {
     "chart": "The same K patches chosen in every way we know: what does the choice add, and what "
     "would a map-free choice give? The legend’s entries show and hide lines.",
+    "small": "A guide that sees where the object is helps most where there is much to leave out: "
+    "here are only the pictures whose object is small.",
     "modes": "The same salient patches, told to the target at wrong places: what does it cost when "
     "a pipeline loses track of positions?",
     "tenths": "Are coherent kept sets answered right more often? The open squares are the same "
@@ -46,7 +57,11 @@ TEACH = {
 COUNTED = {
     "chart": "<p>Accuracy = pictures answered right / pictures, with Wilson’s 95 % interval as a "
     "band. Every choice keeps the first K patches of one order of all patches; early exit is left "
-    "out. The target’s own map needs its full answer first: it is no method, but a yardstick.</p>",
+    "out. The target’s own map needs its full answer first, and the object’s box is known to the "
+    "data set alone: they are no methods, but yardsticks.</p>",
+    "small": "<p>A small object’s box, as the data set gives it, covers less than 35 % of the "
+    "crop. The oracle keeps the patches most covered by the box first, then those nearest its middle. "
+    "Everything else as above.</p>",
     "modes": "<p>First K: the kept patches, in reading order, get the positions of the first K "
     "cells. Shuffled: their own positions, permuted among them. None: no position information. "
     "At the right end nothing is dropped, so first K is right again.</p>",
@@ -61,10 +76,16 @@ def panels_section(parts: Parts) -> None:
     with card("cg-card-lesson", "What this pair teaches"):
         parts["cg_lesson"] = plain('<p class="td-waiting">Reading the tables…</p>')
     with card("cg-card-chart", "Accuracy against kept patches", TEACH["chart"]):
-        parts["cg_chart"] = _chart("cg-chart")
+        parts["cg_chart"] = _chart("cg-chart", "cg-wide")
         with gr.Accordion("The figures as a table", open=False, elem_classes=["td-fold"]):
             parts["cg_table"] = plain()
         fold("How is this counted?", COUNTED["chart"])
+    with card("cg-card-small", "Where the object is small", TEACH["small"]):
+        parts["cg_small_lesson"] = plain()
+        parts["cg_small"] = _chart("cg-small", "cg-wide")
+        with gr.Accordion("The figures as a table", open=False, elem_classes=["td-fold"]):
+            parts["cg_small_table"] = plain()
+        fold("How is this counted?", COUNTED["small"])
     with gr.Row(elem_id="cg-beside"):
         with card("cg-card-modes", "Right and wrong positions", TEACH["modes"]):
             parts["cg_modes"] = _chart("cg-modes")
@@ -87,12 +108,13 @@ def panels(collection: Collection) -> Updates:
         "cg_quality": missing_html("The quality of the maps", report)
         if isinstance(report, str)
         else quality_table(report),
+        **_small(collection),
         "cg_foot": foot_html(None if isinstance(table, str) else table.provenance, source),
     }
     if isinstance(table, str):
         gone = missing_html("Accuracy of other choices", table)
         return {**updates, "cg_chart": gone, "cg_modes": gone, "cg_lesson": gone, "cg_table": ""}
-    lines = _selector_lines(table)
+    lines = _selector_lines(table, FIRST_LINES)
     return {
         **updates,
         "cg_chart": accuracy_chart(
@@ -123,12 +145,28 @@ def tenths_panel(collection: Collection, level: int) -> str:
     )
 
 
-def _selector_lines(table: InterventionTable) -> list[Line]:
+def _small(collection: Collection) -> Updates:
+    """Return the panel of the pictures with small objects."""
+    table = collection.small_interventions
+    if isinstance(table, str):
+        gone = missing_html("Accuracy where the object is small", table)
+        return {"cg_small": gone, "cg_small_lesson": "", "cg_small_table": ""}
+    lines = _selector_lines(table, SMALL_LINES)
+    full = {"full target": float(table.interventions[0].accuracy[-1])}
+    label = "Accuracy against patches kept where the object is small, one line per choice"
+    return {
+        "cg_small": accuracy_chart(lines, table.kept, full, label),
+        "cg_small_lesson": f'<p class="cg-lesson">{escape(small_lesson(table))}</p>',
+        "cg_small_table": accuracy_table(lines, table.kept),
+    }
+
+
+def _selector_lines(table: InterventionTable, first: Sequence[str]) -> list[Line]:
     chosen = {one.name: one for one in table.interventions if one.kind != "positions"}
-    names = [name for name in FIRST_LINES if name in chosen]
+    names = [name for name in first if name in chosen]
     names += [name for name in chosen if name not in names]
     return [
-        _line(chosen[name], INTERVENTION_NAMES.get(name, name), shown=name in FIRST_LINES)
+        _line(chosen[name], INTERVENTION_NAMES.get(name, name), shown=name in first)
         for name in names
     ]
 
@@ -162,7 +200,11 @@ def _line(one: Intervention, name: str, *, shown: bool = True) -> Line:
     return Line(f"{one.kind}-{one.name}", name, one.accuracy, low, high, shown)
 
 
-def _chart(name: str) -> gr.HTML:
+def _chart(name: str, *classes: str) -> gr.HTML:
     return gr.HTML(
-        "", js_on_load=read_asset("coherence-chart.js"), apply_default_css=False, elem_id=name
+        "",
+        js_on_load=read_asset("coherence-chart.js"),
+        apply_default_css=False,
+        elem_id=name,
+        elem_classes=list(classes),
     )

@@ -5,10 +5,17 @@ from __future__ import annotations
 import numpy as np
 
 from tinydrop.budget import BUDGET_LEVELS
-from tinydrop.quality import CoherenceTable, InterventionTable, MethodQuality, QualityReport
+from tinydrop.quality import (
+    OBJECT,
+    SMALL_OBJECT,
+    CoherenceTable,
+    InterventionTable,
+    MethodQuality,
+    QualityReport,
+)
 from tinydrop.views.markup import escape
 
-__all__ = ["INTERVENTION_NAMES", "lessons", "lessons_html"]
+__all__ = ["INTERVENTION_NAMES", "lessons", "lessons_html", "small_lesson"]
 
 DROPPING = BUDGET_LEVELS - 1
 """The levels at which something is dropped; at the last one every choice is the same."""
@@ -28,6 +35,7 @@ INTERVENTION_NAMES = {
     "centre": "centre",
     "centre cell": "centre cell",
     "target": "target’s own map",
+    "object box": "object’s box (oracle)",
 }
 
 
@@ -53,6 +61,30 @@ def lessons(
     if report is not None:
         said += [_boxes(report), _areas(report)]
     return tuple(sentence for sentence in said if sentence)
+
+
+def small_lesson(table: InterventionTable) -> str:
+    """Return whether the reference's patches beat those chosen blindly where objects are small.
+
+    Args:
+        table: accuracy of every choice on the pictures with small objects.
+    """
+    known = table.provenance
+    own = table.find("selector", known.reference).accuracy[:DROPPING]
+    reference = INTERVENTION_NAMES.get(known.reference, known.reference)
+    parts = []
+    for name in ("random", "uniform", "centre"):
+        other = table.find("selector", name).accuracy[:DROPPING]
+        parts.append(f"{int((own > other).sum())} times those of {name}")
+    half = BUDGET_LEVELS // 2 - 1
+    box = table.find("reference", OBJECT).accuracy[half]
+    return (
+        f"On the {known.pictures:,} pictures whose object covers less than "
+        f"{100 * SMALL_OBJECT:.0f} % of the crop, the patches of {reference} beat, at {DROPPING} "
+        f"levels, {', '.join(parts)}. With half of the patches they are right on "
+        f"{100 * own[half]:.1f} %, those nearest the object’s box on {100 * box:.1f} % and all "
+        f"patches on {100 * float(table.interventions[0].accuracy[-1]):.1f} %."
+    )
 
 
 def lessons_html(

@@ -60,8 +60,8 @@ COUNTED = {
     "out. The target’s own map needs its full answer first, and the object’s box is known to the "
     "data set alone: they are no methods, but yardsticks.</p>",
     "small": "<p>A small object’s box, as the data set gives it, covers less than 35 % of the "
-    "crop. The oracle keeps the patches most covered by the box first, then those nearest its middle. "
-    "Everything else as above.</p>",
+    "crop. The oracle keeps the patches most covered by the box first, then those nearest its "
+    "middle. Everything else as above.</p>",
     "modes": "<p>First K: the kept patches, in reading order, get the positions of the first K "
     "cells. Shuffled: their own positions, permuted among them. None: no position information. "
     "At the right end nothing is dropped, so first K is right again.</p>",

@@ -22,6 +22,7 @@ __all__ = [
     "DropResult",
     "LatencyBreakdown",
     "Prediction",
+    "group_shares",
     "softmax",
 ]
 
@@ -106,6 +107,28 @@ class Answer:
         return tuple(
             Prediction(int(i), self.classes[int(i)], float(probabilities[i])) for i in best
         )
+
+
+def group_shares(
+    answer: Answer, groups: Mapping[str, Sequence[str]]
+) -> tuple[tuple[str, float, int], ...]:
+    """Return what an answer gives to groups of classes together, the likeliest group first.
+
+    Args:
+        answer: of a model.
+        groups: name -> the classes in it; names that the answer does not have count for nothing.
+
+    Returns:
+        Name, probability from 0 to 1 and number of known classes, for groups with any.
+    """
+    place = {name: index for index, name in enumerate(answer.classes)}
+    probabilities = softmax(answer.logits, answer.temperature)
+    found = []
+    for name, members in groups.items():
+        known = [place[member] for member in members if member in place]
+        if known:
+            found.append((name, float(probabilities[known].sum()), len(known)))
+    return tuple(sorted(found, key=lambda one: -one[1]))
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,14 @@ from scipy import special
 
 from tinydrop.budget import Setting
 from tinydrop.errors import SettingError
-from tinydrop.results import Answer, CostBreakdown, DropResult, LatencyBreakdown, softmax
+from tinydrop.results import (
+    Answer,
+    CostBreakdown,
+    DropResult,
+    LatencyBreakdown,
+    group_shares,
+    softmax,
+)
 from tinydrop.tokens import PatchGrid, TokenSelection
 
 
@@ -32,6 +39,17 @@ def test_softmax_of_extreme_logits_and_temperatures_is_a_distribution():
 def test_softmax_refuses_logits_that_are_not_finite(bad):
     with pytest.raises(SettingError, match="logits are not finite"):
         softmax([0.0, bad])
+
+
+def test_groups_sum_their_classes_and_the_likeliest_comes_first():
+    logits = np.float32([2.0, 1.0, 0.5, 1.5])
+    answer = Answer(logits, ("tabby", "dog", "wolf", "lion"), temperature=2.0)
+    share = special.softmax(logits / 2.0)
+    groups = {"cat": ("tabby",), "dogs": ("dog", "wolf", "fox"), "fish": ("pike",)}
+    found = group_shares(answer, groups)
+    assert [(name, count) for name, _, count in found] == [("dogs", 2), ("cat", 1)]
+    assert [value for _, value, _ in found] == pytest.approx([share[1] + share[2], share[0]])
+    assert group_shares(answer, {}) == ()
 
 
 def test_answer_ranks_and_breaks_ties_by_index():

@@ -29,6 +29,7 @@ from tinydrop.pairs import load_pair
 from tinydrop.results import softmax
 from tinydrop.training import RECIPES, PairTraining
 from tinydrop.training.checkpoint import join_parts, read_state, read_tensors, write_parts
+from tinydrop.training.export import read_groups
 
 TINY = RECIPES["tiny"]
 on_cpu = partial(PairTraining, device=torch.device("cpu"))  # exact equality is a CPU's promise
@@ -119,6 +120,40 @@ def test_the_exported_pair_loads_and_is_as_good_as_its_card_says(trained: Path, 
     result = TinyDrop(pair)(open_picture(stored[0].content).image, compare_full=True)
     assert result.full is not None
     assert result.full.class_index == logits["target"][0].argmax()
+
+
+def test_an_exported_pair_is_named_and_grouped_as_asked(
+    trained: Path, data: Path, tmp_path: Path
+) -> None:
+    for part in (trained / "parts").glob("*.safetensors"):
+        (tmp_path / part.name).write_bytes(part.read_bytes())
+    groups = tmp_path / "groups.json"
+    groups.write_text('{"warm": ["red"], "cold": ["green", "blue"]}')
+    training = on_cpu(TINY, data, tmp_path, "export", resume=True)
+    assert replace(training, name="mine", groups=groups).run().complete
+    pair = load_pair(tmp_path / "pair")
+    assert pair.name == "mine"
+    assert {name: list(members) for name, members in pair.groups.items()} == {
+        "warm": ["red"], "cold": ["green", "blue"],
+    }  # fmt: skip
+    assert dict(load_pair(trained / "pair").groups) == {}
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ('{"warm": ["red", "pink"]}', "name 'pink' twice, or no class is called so"),
+        ('{"warm": ["red"], "all": ["red"]}', "name 'red' twice"),
+        ("[1]", "holds no groups"),
+        ('{"warm": 3}', "holds no groups"),
+        ("{", "holds no groups"),
+    ],
+)
+def test_groups_that_are_none_get_one_sentence(tmp_path: Path, content: str, says: str) -> None:
+    path = tmp_path / "groups.json"
+    path.write_text(content)
+    with pytest.raises(SettingError, match=says):
+        read_groups(path, ("red", "green", "blue", "grey"))
 
 
 @pytest.mark.parametrize(("stage", "steps"), [("guidance", 21), ("target", 15)])

@@ -198,6 +198,19 @@ class TestCards:
         assert "did not run" in exited
         assert answers_card(drop_result(target=None, full=None)).count("Running…") == 2
 
+    def test_classes_of_a_kind_are_summed_up_below(self) -> None:
+        result = drop_result()
+        names = list(result.guidance.classes)
+        pair = {"a <kind>": names[:2], "alone": names[2:3]}
+        card = answers_card(result, pair)
+        shares = [p.probability for p in result.full.top(len(names)) if p.name in names[:2]]
+        assert "any of 2 classes “a &lt;kind&gt;”: " in card
+        assert card.count("td-together") == 3
+        assert f"<b>{sum(shares):.2f}</b>" in card
+        assert "alone" not in card
+        assert "td-together" not in answers_card(result)
+        parsed(card)
+
     def test_warnings_and_states_are_shown_and_escaped(self) -> None:
         card = decision_card(drop_result(warnings=("mind <b>this</b>",)), "cached")
         assert "<li>mind &lt;b&gt;this&lt;/b&gt;</li>" in card

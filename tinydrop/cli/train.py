@@ -59,6 +59,13 @@ def add_train(commands: argparse._SubParsersAction[Any]) -> None:
     pair.add_argument(
         "--pack", type=Path, metavar="DIR", help="also copy the stages into files of <= 15 MiB"
     )
+    pair.add_argument("--name", metavar="NAME", help="of the pair (the recipe's by default)")
+    pair.add_argument(
+        "--groups",
+        type=Path,
+        metavar="FILE",
+        help="coarse groups of the classes, shown beside them: JSON, name to list of classes",
+    )
     pair.add_argument(
         "--measure",
         type=int,
@@ -93,6 +100,8 @@ def _train_pair(arguments: argparse.Namespace) -> int:
         checkpoint_seconds=arguments.checkpoint_seconds,
         compiled=arguments.compile,
         pack=arguments.pack,
+        name=arguments.name,
+        groups=arguments.groups,
     )
     training.check()
     _print_plan(recipe)

@@ -55,6 +55,12 @@ class Pair:
     digest: str
     info: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def groups(self) -> Mapping[str, Sequence[str]]:
+        """Coarse groups of the classes, name -> classes, as the pair's card has them; or none."""
+        found = self.info.get("groups", {})
+        return found if isinstance(found, Mapping) else {}
+
     def __post_init__(self) -> None:
         counts = {
             "guidance": self.guidance.spec.num_classes,

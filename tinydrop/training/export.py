@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -28,7 +29,7 @@ from tinydrop.training.pictures import TrainingData
 from tinydrop.training.recipe import STAGES, PairRecipe, StageRecipe
 from tinydrop.training.stage import StageState
 
-__all__ = ["Finished", "export_pair"]
+__all__ = ["Finished", "export_pair", "read_groups"]
 
 MAX_FILE_BYTES = 12 * 2**20
 _BATCH = 128
@@ -67,6 +68,8 @@ def export_pair(
     data: TrainingData,
     folder: Path,
     device: torch.device,
+    name: str | None = None,
+    groups: Mapping[str, Sequence[str]] | None = None,
     tell: Callable[[str], None] = lambda _line: None,
 ) -> Pair:
     """Write the pair, its measured card in ``pair.json`` and, to be read, in ``README.md``.
@@ -81,6 +84,8 @@ def export_pair(
         data: what they were trained on and are measured on.
         folder: where the pair goes.
         device: where it is measured.
+        name: of the pair; the recipe's by default.
+        groups: coarse groups of classes that are shown together, from ``read_groups``.
         tell: told how far it is, in sentences.
 
     Raises:
@@ -103,7 +108,7 @@ def export_pair(
         wrap_guidance(modules["guidance"].cpu(), recipe.guidance.model, inputs["guidance"]),
         wrap_target(modules["target"].cpu(), recipe.target.model, inputs["target"]),
         data.classes,
-        name=recipe.name,
+        name=name or recipe.name,
         title=recipe.title,
         setting=Setting(tau=recipe.tau, gamma=recipe.gamma, temperature=round(fit.temperature, 4)),
     )
@@ -137,6 +142,8 @@ def export_pair(
         "per_class": _per_class(logits, label, data.classes),
         "not_good_for": _NOT_GOOD_FOR,
     }
+    if groups:
+        info["groups"] = {group: list(classes) for group, classes in groups.items()}
     pair = replace(pair, info=MappingProxyType({**info, "members": data.members}))
     models = {
         name: (recipe.stage(name).model, finished[name].recipe.to_dict()["kwargs"])
@@ -145,6 +152,33 @@ def export_pair(
     save_pair(pair, folder, models=models)
     (folder / "README.md").write_text(card_text(pair.title, info), encoding="utf-8")
     return pair
+
+
+def read_groups(path: Path, classes: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Return coarse groups of classes from a JSON file, name -> classes.
+
+    Args:
+        path: holds an object of lists of class names; no class stands in two of them.
+        classes: every class of the pair.
+
+    Raises:
+        SettingError: if it is no such file, or names a class twice or one that there is not.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        groups = {str(name): tuple(map(str, members)) for name, members in content.items()}
+    except (OSError, ValueError, AttributeError, TypeError) as error:
+        raise SettingError(
+            f"{path} holds no groups ({error}); give a JSON object of lists of class names."
+        ) from error
+    named = [member for members in groups.values() for member in members]
+    odd = [name for name in named if name not in classes or named.count(name) > 1]
+    if odd:
+        raise SettingError(
+            f"The groups in {path} name {odd[0]!r} twice, or no class is called so; give each "
+            f"class at most once, by its name in the pair."
+        )
+    return groups
 
 
 def _measured_logits(

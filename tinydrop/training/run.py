@@ -12,7 +12,7 @@ import torch
 
 from tinydrop.errors import SettingError
 from tinydrop.training.checkpoint import join_parts, write_parts
-from tinydrop.training.export import Finished, export_pair
+from tinydrop.training.export import Finished, export_pair, read_groups
 from tinydrop.training.loop import train_stage
 from tinydrop.training.pictures import TrainingData, find_shards, load_training_data
 from tinydrop.training.recipe import STAGES, PairRecipe
@@ -64,6 +64,8 @@ class PairTraining:
         checkpoint_seconds: between checkpoints within an epoch.
         compiled: run the model in training through ``torch.compile``.
         pack: folder for a copy of what this call trains, in files of at most 15 MiB.
+        name: of the exported pair; the recipe's by default.
+        groups: JSON file with coarse groups of its classes, for display.
         device: where everything happens; a GPU where there is one.
 
     Raises:
@@ -79,6 +81,8 @@ class PairTraining:
     checkpoint_seconds: float = 120.0
     compiled: bool = False
     pack: Path | None = None
+    name: str | None = None
+    groups: Path | None = None
     device: torch.device = field(default_factory=training_device)
 
     def __post_init__(self) -> None:
@@ -124,6 +128,7 @@ class PairTraining:
         fresh = {name for name in wanted if not (self.out / name / WEIGHTS).is_file()}
         train, validation = data.train.to(device), data.validation.to(device)
         data = replace(data, train=train, validation=validation)
+        groups = None if self.groups is None else read_groups(self.groups, data.classes)
         states: dict[str, StageState] = {}
         pair: Path | None = None
         with fast_convolutions(device):
@@ -137,7 +142,7 @@ class PairTraining:
         complete = len(states) == len(wanted) and all(s.finished for s in states.values())
         if export and complete and not over():
             pair = self.out / "pair"
-            export_pair(self.recipe, self._finished(), data, pair, device, say)
+            export_pair(self.recipe, self._finished(), data, pair, device, self.name, groups, say)
         parts = self._packed({name: states[name] for name in states if name in fresh})
         return TrainingReport(states, pair, complete and (pair is not None or not export), parts)
 

@@ -71,7 +71,7 @@ def moving(
         "decision": f"<div{pending}>{card}</div>",
         "cost": cost_card(result, accounting),
         "cost_formula": cost_formula(result, accounting),
-        "answers": answers_card(result),
+        "answers": answers_card(result, scene.groups),
         "curve": budget_curve(look.setting, scene.budget, result.patches) + measured,
         "budget_formula": budget_formula(look.setting, scene.budget, result.patches),
         "actions": _links(scene),

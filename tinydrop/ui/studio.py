@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import statistics
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -48,6 +48,7 @@ class Scene:
         toggled: patches whose kept state differs from the ranking's because of a forced one.
         result: the run; its target or full answer is None while not known.
         key: names the kept set; changes whenever the target would see something else.
+        groups: the pair's coarse groups of classes; or none.
     """
 
     look: Look
@@ -59,6 +60,7 @@ class Scene:
     toggled: tuple[int, ...]
     result: DropResult
     key: str
+    groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def running(self) -> bool:
@@ -220,7 +222,18 @@ class Studio:
             full=self._timed(look, None),
         )
         key = "-".join(_answer_key(look, selection))
-        return Scene(look, guide, grid, budget, ranked.saliency, ranked.order, toggled, result, key)
+        return Scene(
+            look=look,
+            guide=guide,
+            grid=grid,
+            budget=budget,
+            saliency=ranked.saliency,
+            order=ranked.order,
+            toggled=toggled,
+            result=result,
+            key=key,
+            groups=pipeline.pair.groups,
+        )
 
 
 def _classified(pipeline: TinyDrop, guide: Guide, selection: TokenSelection | None) -> Answer:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tinydrop.results import Answer, CostBreakdown, DropResult
+from collections.abc import Mapping, Sequence
+
+from tinydrop.results import Answer, CostBreakdown, DropResult, group_shares
 from tinydrop.views.markup import escape
 from tinydrop.views.words import Part, amount, decision_parts, macs_unit, milliseconds, percent
 
@@ -78,8 +80,14 @@ def cost_formula(result: DropResult, accounting: str = ACCOUNTING[0]) -> str:
     )
 
 
-def answers_card(result: DropResult) -> str:
-    """Return the five likeliest classes of guidance, pruned target and full target, as bars."""
+def answers_card(result: DropResult, groups: Mapping[str, Sequence[str]] | None = None) -> str:
+    """Return the five likeliest classes of guidance, pruned target and full target, as bars.
+
+    Args:
+        result: the run.
+        groups: name -> classes that are alike, which are also summed up below; or none.
+    """
+    alike = groups or {}
     macs = result.macs
     unit, name = macs_unit(macs.full_target)
     every = f"{result.patches} of {result.patches}"
@@ -87,18 +95,20 @@ def answers_card(result: DropResult) -> str:
     waiting = "Not needed: the guidance's answer stands." if result.exited else "Running…"
     return (
         '<div class="td-tops">'
-        + _column("Guidance", f"{amount(macs.guidance, unit)} {name}", result.guidance, "")
+        + _column("Guidance", f"{amount(macs.guidance, unit)} {name}", result.guidance, "", alike)
         + _column(
             "Target, kept patches",
             "did not run" if result.exited else f"{kept}, {amount(macs.target, unit)} {name}",
             result.target,
             waiting,
+            alike,
         )
         + _column(
             "Target, all patches",
             f"{every}, {amount(macs.full_target, unit)} {name}",
             result.full,
             "Running…",
+            alike,
         )
         + "</div>"
     )
@@ -163,7 +173,13 @@ def _measured(result: DropResult) -> str:
     )
 
 
-def _column(title: str, note: str, answer: Answer | None, waiting: str) -> str:
+def _column(
+    title: str,
+    note: str,
+    answer: Answer | None,
+    waiting: str,
+    groups: Mapping[str, Sequence[str]],
+) -> str:
     head = f"<section><h4>{title}<small>{escape(note)}</small></h4>"
     if answer is None:
         return f'{head}<p class="td-waiting">{waiting}</p></section>'
@@ -172,4 +188,13 @@ def _column(title: str, note: str, answer: Answer | None, waiting: str) -> str:
         f'<span title="{escape(p.name)}">{escape(p.name)}</span><b>{p.probability:.2f}</b></li>'
         for p in answer.top()
     )
-    return f"{head}<ol>{bars}</ol></section>"
+    return f"{head}<ol>{bars}</ol>{_together(answer, groups)}</section>"
+
+
+def _together(answer: Answer, groups: Mapping[str, Sequence[str]]) -> str:
+    """Return the likeliest group of several classes, summed up."""
+    several = [one for one in group_shares(answer, groups) if one[2] > 1]
+    if not several:
+        return ""
+    name, share, count = several[0]
+    return f'<p class="td-together">any of {count} classes “{escape(name)}”: <b>{share:.2f}</b></p>'

@@ -93,11 +93,11 @@ def export_pair(
     """
     classes = len(data.classes)
     modules = {name: stage.module(classes) for name, stage in finished.items()}
-    for name in ("guidance", "target"):
-        count = sum(p.numel() for p in modules[name].parameters())
+    for role in ("guidance", "target"):
+        count = sum(p.numel() for p in modules[role].parameters())
         if 2 * count > MAX_FILE_BYTES:
             raise SettingError(
-                f"The {name} has {count / 1e6:.1f} M parameters, {2 * count / 2**20:.1f} MiB in "
+                f"The {role} has {count / 1e6:.1f} M parameters, {2 * count / 2**20:.1f} MiB in "
                 f"float16, but at most 12 MiB are bundled; make it smaller in the recipe."
             )
     inputs = {name: finished[name].recipe.input for name in modules}

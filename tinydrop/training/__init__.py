@@ -36,6 +36,22 @@ torch, timm and pyarrow; nothing is fetched.
 
 Everything a process of a GPU machine needs lies in GPU memory: the pictures as one uint8 tensor
 (1.2 GB for 100,000 of 64 px), augmentation included.
+
+On a CPU
+--------
+
+``python -m tinydrop train pair --recipe cpu --data DIR --out DIR --resume`` in the background, as
+often as it is interrupted; ``nice`` keeps the machine usable. On Linux, glibc hands the memory of
+large tensors back after every step and asks for it again, in small pages. Telling it not to made a
+step 26 to 32 % faster here (ViT at 64 px 123 and 112 pictures a second without, 156 and 143 with;
+ResNet at 48 px 429 and 565)::
+
+    export GLIBC_TUNABLES=glibc.malloc.hugetlb=1
+    GLIBC_TUNABLES=$GLIBC_TUNABLES:glibc.malloc.mmap_threshold=17179869184
+    GLIBC_TUNABLES=$GLIBC_TUNABLES:glibc.malloc.trim_threshold=68719476736
+
+``cpu-efficientformer`` differs from ``cpu`` in its guidance alone: copy the finished ``teacher/``
+and ``target/`` into its ``--out`` and run it with ``--resume`` to train only that.
 """
 
 from __future__ import annotations

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
+from trace_zoo import small_drop
 
 from tinydrop.images import open_picture
+from tinydrop.ui.samples import Sample, truth_line
 
 FOLDER = Path(__file__).parents[2] / "assets" / "samples"
 SAMPLES = json.loads((FOLDER / "samples.json").read_text())
@@ -23,9 +27,9 @@ def test_there_are_enough_and_each_file_is_listed_once() -> None:
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample["file"])
-def test_each_sample_is_described_and_credited(sample: dict[str, str]) -> None:
-    assert set(sample) == {"file", "title", "alt", "credit", "licence"}
-    assert all(sample.values())
+def test_each_sample_is_described_and_credited(sample: dict[str, Any]) -> None:
+    assert set(sample) == {"file", "title", "alt", "credit", "licence", "truth"}
+    assert all(value for key, value in sample.items() if key != "truth")
     assert sample["alt"].endswith(".")
     assert sample["licence"] in LICENCES
     rows = (FOLDER / "CREDITS.md").read_text().splitlines()
@@ -38,7 +42,7 @@ def test_each_sample_is_described_and_credited(sample: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample["file"])
-def test_each_sample_is_a_small_clean_jpeg(sample: dict[str, str]) -> None:
+def test_each_sample_is_a_small_clean_jpeg(sample: dict[str, Any]) -> None:
     path = FOLDER / sample["file"]
     assert path.stat().st_size <= 120_000
     with Image.open(path) as image:
@@ -48,3 +52,23 @@ def test_each_sample_is_a_small_clean_jpeg(sample: dict[str, str]) -> None:
         assert not {"exif", "icc_profile", "comment", "xmp", "photoshop"} & set(image.info)
     picture = open_picture(path)
     assert picture.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("truth", "says"),
+    [
+        (("goldfish",), "Right would be “goldfish”."),
+        (("wolf", "tarantula"), "Right would be “spider”."),
+        (("jaguar",), "The pair has no class for it, so no answer is right."),
+        ((), "The pair has no class for it, so no answer is right."),
+    ],
+)
+def test_what_would_be_right_is_said_in_the_pairs_own_words(
+    truth: tuple[str, ...], says: str
+) -> None:
+    pair = replace(small_drop().pair, info={"members": {"spider": ["tarantula", "black widow"]}})
+    sample = Sample("x", Path("x.jpg"), "X", "An x.", "me, CC0 1.0", truth)
+    assert truth_line(sample, pair) == says
+    synonyms = replace(pair, classes=("jaguar, panther", "goldfish", "spider"))
+    if truth == ("jaguar",):
+        assert truth_line(sample, synonyms) == "Right would be “jaguar, panther”."

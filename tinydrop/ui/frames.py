@@ -12,7 +12,7 @@ from pathlib import Path
 import tinydrop
 from tinydrop.pairs import PRESETS, Pair
 from tinydrop.ui.permalink import query_of
-from tinydrop.ui.samples import Sample, thumbnail
+from tinydrop.ui.samples import Sample, thumbnail, truth_line
 from tinydrop.ui.studio import BUNDLED, Scene
 from tinydrop.ui.texts import FAILED, SELECTOR_NOTES
 from tinydrop.views.cards import ACCOUNTING, answers_card, cost_card, cost_formula, decision_card
@@ -71,7 +71,7 @@ def moving(
         "decision": f"<div{pending}>{card}</div>",
         "cost": cost_card(result, accounting),
         "cost_formula": cost_formula(result, accounting),
-        "answers": answers_card(result, scene.groups),
+        "answers": answers_card(result, scene.pair.groups),
         "curve": budget_curve(look.setting, scene.budget, result.patches) + measured,
         "budget_formula": budget_formula(look.setting, scene.budget, result.patches),
         "actions": _links(scene),
@@ -89,7 +89,9 @@ def still(scene: Scene, sample: Sample | None) -> Frame:
     """Return what only another picture, pair or selector changes: picture, map and their notes."""
     crop = scene.guide.view.crop(scene.guide.picture, STAGE_SIDE)
     seen = f"{scene.look.name}, the part that the models see" if sample is None else sample.alt
-    credit = f"{sample.title}, {sample.credit}" if sample else f"Your picture: {scene.look.name}"
+    credit = f"Your picture: {scene.look.name}"
+    if sample is not None:
+        credit = f"{sample.title}, {sample.credit}. {truth_line(sample, scene.pair)}"
     return {
         "picture": picture_layer(crop, seen),
         "map": map_layer(scene.grid, scene.saliency, scene.order),

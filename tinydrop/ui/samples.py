@@ -11,9 +11,18 @@ from PIL import Image, ImageOps
 
 from tinydrop.errors import SettingError
 from tinydrop.images import open_picture
+from tinydrop.pairs import Pair
 from tinydrop.results import DropResult
 
-__all__ = ["SAMPLES_FOLDER", "Sample", "find_sample", "find_samples", "outcome", "thumbnail"]
+__all__ = [
+    "SAMPLES_FOLDER",
+    "Sample",
+    "find_sample",
+    "find_samples",
+    "outcome",
+    "thumbnail",
+    "truth_line",
+]
 
 SAMPLES_FOLDER = Path(__file__).resolve().parents[2] / "assets" / "samples"
 
@@ -28,6 +37,7 @@ class Sample:
         title: what the page calls it.
         alt: what is to be seen, for those who cannot see it.
         credit: author and licence.
+        truth: ImageNet's names for what it shows; none where ImageNet has no class for it.
     """
 
     name: str
@@ -35,6 +45,7 @@ class Sample:
     title: str
     alt: str
     credit: str
+    truth: tuple[str, ...] = ()
 
 
 def find_samples(folder: Path = SAMPLES_FOLDER) -> tuple[Sample, ...]:
@@ -52,6 +63,7 @@ def find_samples(folder: Path = SAMPLES_FOLDER) -> tuple[Sample, ...]:
                 title=entry["title"],
                 alt=entry["alt"],
                 credit=f"{entry['credit']}, {entry['licence']}",
+                truth=tuple(entry.get("truth", ())),
             )
             for entry in entries
         )
@@ -70,6 +82,16 @@ def find_sample(samples: Sequence[Sample], name: str) -> Sample:
         if sample.name == name:
             return sample
     raise SettingError(f"There is no sample {name[:40]!r}; choose one from the gallery.")
+
+
+def truth_line(sample: Sample, pair: Pair) -> str:
+    """Return which of the pair's classes the photograph shows, or that it has none for it."""
+    members = pair.info.get("members", {})
+    for name in pair.classes:
+        called = {*(part.strip() for part in name.split(",")), *members.get(name, ())}
+        if called & set(sample.truth):
+            return f"Right would be “{name}”."
+    return "The pair has no class for it, so no answer is right."
 
 
 def outcome(result: DropResult) -> str:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import statistics
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from tinydrop.budget import Budget
 from tinydrop.images import open_picture
-from tinydrop.pairs import load_pair
+from tinydrop.pairs import Pair, load_pair
 from tinydrop.pipeline import Guide, Selected, TinyDrop
 from tinydrop.results import Answer, DropResult
 from tinydrop.selection import select_tokens
@@ -48,7 +48,7 @@ class Scene:
         toggled: patches whose kept state differs from the ranking's because of a forced one.
         result: the run; its target or full answer is None while not known.
         key: names the kept set; changes whenever the target would see something else.
-        groups: the pair's coarse groups of classes; or none.
+        pair: who looks.
     """
 
     look: Look
@@ -60,7 +60,7 @@ class Scene:
     toggled: tuple[int, ...]
     result: DropResult
     key: str
-    groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    pair: Pair
 
     @property
     def running(self) -> bool:
@@ -232,7 +232,7 @@ class Studio:
             toggled=toggled,
             result=result,
             key=key,
-            groups=pipeline.pair.groups,
+            pair=pipeline.pair,
         )
 
 

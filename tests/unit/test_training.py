@@ -189,25 +189,6 @@ def test_mixing_takes_the_share_it_says() -> None:
     assert torch.allclose(out[:, :, 6:], plain[:, :, 6:], atol=1e-4)
 
 
-def test_a_whole_picture_is_shrunk_into_the_box() -> None:
-    pixels = made_up()
-    plain = plain_view(pixels, 24)
-    draws = unchanged(4, share=0.75, box=(0.25, 0.5, 0.75, 1.0), whole=True)
-    out = render(pixels, draws, Augmentation(), 24)
-    # Halving averages over a triangle of four pixels, as PIL's own bilinear resize does.
-    for row in range(4):
-        source = plain.flip(0)[row].permute(1, 2, 0).numpy()
-        for channel in range(3):
-            image = Image.fromarray(source[:, :, channel], mode="F")
-            small = np.asarray(image.resize((12, 12), Image.Resampling.BILINEAR))
-            assert np.allclose(out[row, channel, 12:, 6:18].numpy(), small, atol=1e-4)
-    out[:, :, 12:, 6:18] = plain[:, :, 12:, 6:18]
-    assert torch.allclose(out, plain, atol=1e-4)
-    # A box too thin to hold a pixel's centre changes nothing.
-    thin = unchanged(4, share=0.999, box=(0.5, 0.5, 0.51, 0.51), whole=True)
-    assert torch.allclose(render(pixels, thin, Augmentation(), 24), plain, atol=1e-4)
-
-
 def test_colours_are_changed_within_range_and_grey_has_none() -> None:
     pixels = made_up()
     factors = np.tile(np.float32([1.0, 1.0, 0.0]), (4, 1))
@@ -241,12 +222,6 @@ def test_what_is_drawn_depends_on_seed_epoch_and_step_alone() -> None:
     shares = [draw(augment, 1, 0, 0, n) for n in range(400)]
     assert np.mean([d.share < 1 for d in shares]) == pytest.approx(augment.mixed, abs=0.1)
     assert np.mean([d.box is not None for d in shares]) == pytest.approx(0.4, abs=0.1)
-    assert not any(d.whole for d in shares)
-    scenes = [draw(replace(augment, whole=0.5), 1, 0, 0, n) for n in range(400)]
-    assert np.mean([d.whole for d in scenes]) == pytest.approx(0.2, abs=0.1)
-    assert all(d.box is not None for d in scenes if d.whole)
-    # What else is drawn stays as it was.
-    assert [(d.share, d.box) for d in scenes] == [(d.share, d.box) for d in shares]
 
 
 def test_validation_sees_what_the_pairs_own_view_shows() -> None:

@@ -36,7 +36,6 @@ class Draws:
         erased: (B, 4) float32, x0, y0, x1, y1 as shares of the side; empty for no rectangle.
         share: what stays of the picture itself; the rest comes from the batch in reverse order.
         box: x0, y0, x1, y1 as shares that come from the other picture; None mixes all pixels.
-        whole: the box shows all of the other picture, shrunk.
     """
 
     window: Floats
@@ -44,7 +43,6 @@ class Draws:
     erased: Floats
     share: float
     box: tuple[float, float, float, float] | None
-    whole: bool = False
 
 
 def draw(augment: Augmentation, batch: int, seed: int, epoch: int, step: int) -> Draws:
@@ -63,14 +61,12 @@ def draw(augment: Augmentation, batch: int, seed: int, epoch: int, step: int) ->
     colour = rng.uniform(1.0 - augment.jitter, 1.0 + augment.jitter, (batch, 3))
     colour[rng.random(batch) < augment.grey, 2] = 0.0
     share, box = _mixing(augment, rng)
-    erased = _erased(augment, rng, batch)
     return Draws(
         window=np.stack([x, y, width * mirrored, height], axis=1).astype(np.float32),
         colour=colour.astype(np.float32),
-        erased=erased,
+        erased=_erased(augment, rng, batch),
         share=share,
         box=box,
-        whole=box is not None and augment.whole > 0 and rng.random() < augment.whole,
     )
 
 
@@ -129,8 +125,7 @@ def render(pixels: torch.Tensor, draws: Draws, augment: Augmentation, size: int)
         return x
     if draws.box is None:
         return draws.share * x + (1.0 - draws.share) * x.flip(0)
-    other = _shrunk_into(x.flip(0), draws.box) if draws.whole else x.flip(0)
-    return torch.where(_inside(box, size)[:, None], other, x)
+    return torch.where(_inside(box, size)[:, None], x.flip(0), x)
 
 
 def kept_share(draws: Draws, size: int) -> float:
@@ -184,20 +179,6 @@ def _constants(device: torch.device) -> tuple[torch.Tensor, ...]:
 
 def _as_row(box: tuple[float, float, float, float] | None) -> Floats:
     return np.array([box or (0.0, 0.0, 0.0, 0.0)], dtype=np.float32)
-
-
-def _shrunk_into(x: torch.Tensor, box: tuple[float, float, float, float]) -> torch.Tensor:
-    """Return pictures (B, 3, size, size) shrunk to lie in a box; outside it the rest is 0."""
-    size = x.shape[-1]
-    inside = _inside(torch.from_numpy(_as_row(box)), size)[0]
-    rows, columns = inside.any(dim=1).nonzero()[:, 0], inside.any(dim=0).nonzero()[:, 0]
-    made = torch.zeros_like(x)
-    if len(rows) and len(columns):
-        shape = (len(rows), len(columns))
-        small = F.interpolate(x, size=shape, mode="bilinear", antialias=True)
-        top, left = int(rows[0]), int(columns[0])
-        made[:, :, top : top + shape[0], left : left + shape[1]] = small
-    return made
 
 
 def _inside(rectangles: torch.Tensor, size: int) -> torch.Tensor:

@@ -40,9 +40,6 @@ class Augmentation:
         mixup: Beta(mixup, mixup) draws the share of the other picture; 0 for never.
         cutmix: Beta(cutmix, cutmix) draws the area from the other picture; 0 for never.
         mixed: chance that a batch is mixed, evenly by either of the two that is not 0.
-        whole: chance that a cutmix rectangle shows the other picture whole and shrunk instead of
-            the part of it that lies there: two scenes side by side, each in its own place
-            (ResizeMix, arXiv:2012.11101). Teaches a map where things are.
         bicubic: resample bicubic instead of bilinear.
     """
 
@@ -55,7 +52,6 @@ class Augmentation:
     mixup: float = 0.2
     cutmix: float = 1.0
     mixed: float = 0.8
-    whole: float = 0.0
     bicubic: bool = False
 
     def __post_init__(self) -> None:
@@ -63,7 +59,7 @@ class Augmentation:
         thin, wide = self.crop_aspect
         _require(0 < low <= high <= 16, "crop_area is two rising shares in (0, 16]", self.crop_area)
         _require(0 < thin <= wide <= 16, "crop_aspect is two rising ratios", self.crop_aspect)
-        for name in ("flip", "grey", "erase", "mixed", "whole", "jitter"):
+        for name in ("flip", "grey", "erase", "mixed", "jitter"):
             value = getattr(self, name)
             _require(0 <= value <= 1, f"{name} lies between 0 and 1", value)
         for name in ("mixup", "cutmix"):

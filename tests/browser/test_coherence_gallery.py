@@ -10,7 +10,7 @@ from browser.reading import Seen
 
 pytestmark = pytest.mark.browser
 
-PANELS = ("lesson", "chart", "modes", "tenths", "quality")
+PANELS = ("lesson", "chart", "small", "modes", "tenths", "quality")
 TABLES = "document.querySelectorAll('.cg-missing').length === 0"
 
 
@@ -136,6 +136,8 @@ def test_every_panel_shows_figures_or_its_command(gallery: Any) -> None:
     assert chart.locator(".cg-series").count() >= 10
     assert re.search(r"full target \d\d\.\d %", chart.inner_text())
     assert gallery.locator("#cg-modes .cg-series").count() == 4
+    assert gallery.locator("#cg-small .cg-series").count() >= 5
+    assert "object covers less than 35 %" in gallery.inner_text("#cg-card-small")
     assert gallery.locator("#cg-tenths .cg-dot").count() > 5
     assert gallery.locator("#cg-quality [data-method]").count() >= 10
     assert "levels" in gallery.inner_text(".cg-lesson")

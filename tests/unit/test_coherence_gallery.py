@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,13 @@ POINTS = {
     ("positions", "right"): 40,
     ("positions", "first"): 30,
 }
+SMALL_POINTS = {
+    ("selector", "gradcam"): 45,
+    ("selector", "random"): 42,
+    ("selector", "uniform"): 46,
+    ("selector", "centre"): 45,
+    ("reference", "object box"): 48,
+}
 
 
 def gallery(folder: Path, trace: Trace = TRACE) -> Gallery:
@@ -37,6 +45,7 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_tables(
         folder,
         interventions(POINTS, known),
+        interventions(SMALL_POINTS, replace(known, objects="small")),
         report({"gradcam": {"pointing": 0.5}, "random": {"pointing": 0.4}}),
         tenths(np.arange(30, 50, 2)),
         drift_table(TRACE, first),
@@ -66,6 +75,9 @@ def test_it_opens_filled(tables: Path) -> None:
         assert "<svg" in shown[name]
     assert "Evenly spread patches beat Grad-CAM" in shown["cg_lesson"]
     assert 'data-method="gradcam"' in shown["cg_quality"]
+    assert "15 times those of random, 0 times those of uniform" in shown["cg_small_lesson"]
+    assert 'data-series="reference-object box"' in shown["cg_small"]
+    assert "object’s box (oracle)" in shown["cg_small_table"]
     assert gallery(tables).open(Wish(), 8) == {}  # a second visit keeps what is there
 
 
@@ -130,7 +142,7 @@ def test_what_a_browser_may_send_is_answered_with_a_sentence(tables: Path, asked
 
 def test_without_tables_every_section_names_the_command(tmp_path: Path) -> None:
     shown = gallery(tmp_path).open(None, 8)
-    for name in ("cg_chart", "cg_modes", "cg_lesson", "cg_quality", "cg_tenths"):
+    for name in ("cg_chart", "cg_modes", "cg_lesson", "cg_quality", "cg_tenths", "cg_small"):
         assert "python -m tinydrop quality" in shown[name], name
     assert "drifted" not in counts(shown["cg_filter"])
     assert len(listed(shown["cg_cards"])) == PAGE

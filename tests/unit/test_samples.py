@@ -57,10 +57,10 @@ def test_each_sample_is_a_small_clean_jpeg(sample: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("truth", "says"),
     [
-        (("goldfish",), "Right would be “goldfish”."),
-        (("wolf", "tarantula"), "Right would be “spider”."),
-        (("jaguar",), "The pair has no class for it, so no answer is right."),
-        ((), "The pair has no class for it, so no answer is right."),
+        (("goldfish",), "right would be “goldfish”"),
+        (("wolf", "tarantula"), "right would be “spider”"),
+        (("jaguar",), "the pair has no class for it, so no answer is right"),
+        ((), "the pair has no class for it, so no answer is right"),
     ],
 )
 def test_what_would_be_right_is_said_in_the_pairs_own_words(
@@ -71,4 +71,4 @@ def test_what_would_be_right_is_said_in_the_pairs_own_words(
     assert truth_line(sample, pair) == says
     synonyms = replace(pair, classes=("jaguar, panther", "goldfish", "spider"))
     if truth == ("jaguar",):
-        assert truth_line(sample, synonyms) == "Right would be “jaguar, panther”."
+        assert truth_line(sample, synonyms) == "right would be “jaguar, panther”"

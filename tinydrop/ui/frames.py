@@ -91,7 +91,7 @@ def still(scene: Scene, sample: Sample | None) -> Frame:
     seen = f"{scene.look.name}, the part that the models see" if sample is None else sample.alt
     credit = f"Your picture: {scene.look.name}"
     if sample is not None:
-        credit = f"{sample.title}, {sample.credit}. {truth_line(sample, scene.pair)}"
+        credit = f"{sample.title}, {sample.credit}; {truth_line(sample, scene.pair)}"
     return {
         "picture": picture_layer(crop, seen),
         "map": map_layer(scene.grid, scene.saliency, scene.order),

@@ -90,8 +90,8 @@ def truth_line(sample: Sample, pair: Pair) -> str:
     for name in pair.classes:
         called = {*(part.strip() for part in name.split(",")), *members.get(name, ())}
         if called & set(sample.truth):
-            return f"Right would be “{name}”."
-    return "The pair has no class for it, so no answer is right."
+            return f"right would be “{name}”"
+    return "the pair has no class for it, so no answer is right"
 
 
 def outcome(result: DropResult) -> str:

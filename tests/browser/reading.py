@@ -58,6 +58,25 @@ def changed(page: Any, before: str) -> str:
     return settled(page)
 
 
+def agreed(page: Any, before: str) -> tuple[str, str]:
+    """Wait until decision and mask name one new number of patches; return both as read together.
+
+    While keys are still being answered, two readings one after the other may straddle an update.
+    """
+    found = page.wait_for_function(
+        """old => {
+            const say = document.querySelector('.td-say').innerText;
+            const kept = document.querySelector('.td-mask').dataset.kept;
+            const named = say.match(/(\\d+) of \\d+/);
+            const still = !document.querySelector('[data-pending]');
+            const same = named && kept.split('1').length - 1 === Number(named[1]);
+            return say !== old && still && same ? [say, kept] : false;
+        }""",
+        arg=before,
+    ).json_value()
+    return found[0], found[1]
+
+
 def kept(page: Any) -> str:
     """Return the kept set as zeros and ones."""
     return str(page.get_attribute(".td-mask", "data-kept"))

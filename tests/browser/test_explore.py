@@ -12,6 +12,7 @@ from browser.reading import (
     SAMPLES,
     App,
     Seen,
+    agreed,
     alert,
     changed,
     choose,
@@ -113,10 +114,9 @@ def test_a_slider_moves_mask_decision_cost_and_curve(page: Any) -> None:
     slider.focus()
     for _ in range(6):
         slider.press("ArrowLeft")
-    text = changed(page, before)
-    assert kept_share(text) < kept_share(before)
-    assert kept(page).count("1") == kept_share(text)
-    assert kept(page) != mask
+    text, moved = agreed(page, before)
+    assert moved.count("1") == kept_share(text) < kept_share(before)
+    assert moved != mask
     assert page.inner_text(".td-saved") != cost
     assert page.get_attribute(".td-line", "d") != dot
 

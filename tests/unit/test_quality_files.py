@@ -68,8 +68,8 @@ def test_small_objects_have_tables_of_their_own(found: Quality, tmp_path: Path) 
     report, table = read_report(paths[3]), read_interventions(paths[4])
     assert report.provenance == table.provenance
     assert report.provenance.objects == "small"
-    assert found.small_report is not None
-    assert report.to_dict() == found.small_report.to_dict() != found.report.to_dict()
+    assert found.small is not None
+    assert report.to_dict() == found.small[0].to_dict() != found.report.to_dict()
     with pytest.raises(SettingError, match="Unknown pictures 'large'"):
         replace(report.provenance, objects="large")
 

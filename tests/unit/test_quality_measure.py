@@ -172,20 +172,20 @@ def test_small_objects_are_measured_as_if_there_were_no_others(
     shares = [None if s is None else float(s.mean()) for _, _, s in guides]
     small = [n for n, share in enumerate(shares) if share and share < SMALL_OBJECT]
     assert 0 < len(small) < sum(bool(share) for share in shares)
-    assert found.small_report is not None
-    assert found.small_interventions is not None
-    known = found.small_report.provenance
+    assert found.small is not None
+    report, interventions = found.small
+    known = report.provenance
     assert (known.objects, known.pictures, known.boxes) == ("small", len(small), len(small))
     assert found.report.provenance.objects == "all"
     masks = [covered_patches(guides[n][2]).mean() for n in small]
-    chance = found.small_report.find("random").measures["pointing"].value
+    chance = report.find("random").measures["pointing"].value
     assert chance == pytest.approx(np.mean(masks))
     right = []
     for n in small:
         guide, label, _ = guides[n]
         order, _ = drop.rank(guide, "gradcam")
         right.append([logits.argmax() == label for logits in answers(drop, guide, order)])
-    one = found.small_interventions.find("selector", "gradcam")
+    one = interventions.find("selector", "gradcam")
     assert one.correct.tolist() == np.sum(right, axis=0).tolist()
 
 

@@ -104,9 +104,9 @@ def _quality(arguments: argparse.Namespace) -> int:
 
 def _small(found: Quality) -> dict[str, Any] | None:
     """Return the figures of pictures with small objects as JSON-ready values."""
-    report, table = found.small_report, found.small_interventions
-    if report is None or table is None:
+    if found.small is None:
         return None
+    report, table = found.small
     return {"pictures": report.provenance.pictures, **report.to_dict(), **table.to_dict()}
 
 
@@ -124,15 +124,16 @@ def _text(found: Quality, coherence: CoherenceTable | None) -> list[str]:
         "",
         *_interventions(found.interventions),
     ]
-    if found.small_report is not None and found.small_interventions is not None:
+    if found.small is not None:
+        report, table = found.small
         lines += [
             "",
-            f"Small objects alone: {found.small_report.provenance.pictures:,} pictures whose box "
-            f"covers less than {100 * SMALL_OBJECT:.0f} % of the crop",
+            f"Small objects alone: {report.provenance.pictures:,} pictures whose box covers less "
+            f"than {100 * SMALL_OBJECT:.0f} % of the crop",
             "",
-            *_methods(found.small_report),
+            *_methods(report),
             "",
-            *_interventions(found.small_interventions),
+            *_interventions(table),
         ]
     return lines if coherence is None else [*lines, "", *_tenths(coherence)]
 

@@ -44,25 +44,17 @@ class QualityStoppedError(TinyDropError):
 
 @dataclass(frozen=True)
 class Quality:
-    """The tables of one measurement; those of small objects where there are any."""
+    """The tables of one measurement; ``small`` holds those of small objects, if there are any."""
 
     report: QualityReport
     interventions: InterventionTable
     drift: DriftTable
-    small_report: QualityReport | None = None
-    small_interventions: InterventionTable | None = None
+    small: tuple[QualityReport, InterventionTable] | None = None
 
     @property
     def tables(self) -> tuple[QualityReport | InterventionTable | DriftTable, ...]:
         """Every table that there is."""
-        every = (
-            self.report,
-            self.interventions,
-            self.drift,
-            self.small_report,
-            self.small_interventions,
-        )
-        return tuple(table for table in every if table is not None)
+        return (self.report, self.interventions, self.drift, *(self.small or ()))
 
 
 def measure_quality(
@@ -137,7 +129,7 @@ def measure_quality(
     some = int(small.sum())
     of_small = replace(provenance, pictures=some, boxes=some, objects="small", notes=())
     few = {key: values[small] for key, values in figures.items()}
-    return Quality(report, interventions, drift, *_tables(plan, of_small, few))
+    return Quality(report, interventions, drift, _tables(plan, of_small, few))
 
 
 def _tables(

@@ -139,6 +139,19 @@ def test_an_exported_pair_is_named_and_grouped_as_asked(
     assert dict(load_pair(trained / "pair").groups) == {}
 
 
+def test_the_groups_of_tiny_imagenet_are_those_of_the_stopgap_pair() -> None:
+    members = load_pair("bundled").info["members"]
+    names = [name for group in members.values() for name in group]
+    path = Path(__file__).parents[2] / "assets" / "pairs" / "tiny-imagenet-groups.json"
+    assert len(read_groups(path, names)) == 24
+
+
+@pytest.mark.parametrize("groups", [3, ["cat"], {"cat": 3, "dog": "terrier", "fish": None}])
+def test_groups_in_a_card_that_are_none_are_left_out(trained: Path, groups: object) -> None:
+    pair = load_pair(trained / "pair")
+    assert dict(replace(pair, info={**pair.info, "groups": groups}).groups) == {}
+
+
 @pytest.mark.parametrize(
     ("content", "says"),
     [

@@ -55,12 +55,6 @@ class Pair:
     digest: str
     info: Mapping[str, Any] = field(default_factory=dict)
 
-    @property
-    def groups(self) -> Mapping[str, Sequence[str]]:
-        """Coarse groups of the classes, name -> classes, as the pair's card has them; or none."""
-        found = self.info.get("groups", {})
-        return found if isinstance(found, Mapping) else {}
-
     def __post_init__(self) -> None:
         counts = {
             "guidance": self.guidance.spec.num_classes,
@@ -73,6 +67,17 @@ class Pair:
                 f"Guidance and target must share their classes, but the numbers differ ({listed}); "
                 "choose two models trained on the same classes."
             )
+
+    @property
+    def groups(self) -> Mapping[str, Sequence[str]]:
+        """Coarse groups of the classes, name -> classes, as the pair's card has them; or none.
+
+        What is no list of names in a card that somebody wrote by hand is no group.
+        """
+        found = self.info.get("groups")
+        if not isinstance(found, Mapping):
+            return {}
+        return {name: classes for name, classes in found.items() if isinstance(classes, list)}
 
 
 def pair_from_names(

@@ -95,6 +95,9 @@ def test_small_objects_are_held_against_blind_choices_and_the_box() -> None:
     kept = 10.0 + 40.0 * 7 / 15
     assert f"right on {kept:.1f} %, those nearest the object’s box on {kept + 5:.1f} %" in said
     assert "all patches on 50.0 %" in said
+    assert "may be chance" not in said
+    few = small_lesson(interventions(points, provenance(pictures=300, objects="small")))
+    assert few.endswith("Only 300 pictures were measured, so most differences may be chance.")
 
 
 def test_few_pictures_are_owned_up_to() -> None:

@@ -45,8 +45,8 @@ POSITION_LINES = ("right", "first", "shuffled", "none")
 TEACH = {
     "chart": "The same K patches chosen in every way we know: what does the choice add, and what "
     "would a map-free choice give? The legend’s entries show and hide lines.",
-    "small": "A guide that sees where the object is helps most where there is much to leave out: "
-    "here are only the pictures whose object is small.",
+    "small": "Where the object is small there is much to leave out: does a map help there, and "
+    "would knowing the object’s true box?",
     "modes": "The same salient patches, told to the target at wrong places: what does it cost when "
     "a pipeline loses track of positions?",
     "tenths": "Are coherent kept sets answered right more often? The open squares are the same "

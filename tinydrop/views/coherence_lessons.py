@@ -83,7 +83,7 @@ def small_lesson(table: InterventionTable) -> str:
         f"{100 * SMALL_OBJECT:.0f} % of the crop, the patches of {reference} beat, at {DROPPING} "
         f"levels, {', '.join(parts)}. With half of the patches they are right on "
         f"{100 * own[half]:.1f} %, those nearest the object’s box on {100 * box:.1f} % and all "
-        f"patches on {100 * float(table.interventions[0].accuracy[-1]):.1f} %."
+        f"patches on {100 * float(table.interventions[0].accuracy[-1]):.1f} %.{_caution(table)}"
     )
 
 
@@ -91,14 +91,16 @@ def lessons_html(
     table: InterventionTable, report: QualityReport | None, tenths: CoherenceTable | None
 ) -> str:
     """Return ``lessons`` as one paragraph."""
-    known = table.provenance
-    few = (
-        f" Only {known.pictures:,} pictures were measured, so most differences may be chance."
-        if known.pictures < 1000
-        else ""
-    )
     said = " ".join(lessons(table, report, tenths))
-    return f'<p class="cg-lesson">{escape(said + few)}</p>'
+    return f'<p class="cg-lesson">{escape(said + _caution(table))}</p>'
+
+
+def _caution(table: InterventionTable) -> str:
+    """Own up to a small number of pictures."""
+    pictures = table.provenance.pictures
+    if pictures >= 1000:
+        return ""
+    return f" Only {pictures:,} pictures were measured, so most differences may be chance."
 
 
 def _beaten(table: InterventionTable, name: str) -> str:

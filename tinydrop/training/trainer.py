@@ -44,12 +44,15 @@ class Teacher:
         self._module = module.requires_grad_(requires_grad=False).eval()
         self._size = recipe.size
 
+    @property
+    def size(self) -> int:
+        """Return the side of the pictures it was trained for."""
+        return self._size
+
     def logits(self, pixels: torch.Tensor) -> torch.Tensor:
         """Return what it says of normalised pictures of any size, (B, classes)."""
-        if pixels.shape[-1] != self._size:
-            pixels = F.interpolate(pixels, size=(self._size, self._size), mode="bilinear")
         with torch.no_grad():
-            answer: torch.Tensor = self._module(pixels)
+            answer: torch.Tensor = self._module(_resized(pixels, self._size))
         return answer
 
 
@@ -105,16 +108,20 @@ class Trainer:
         done = epoch * self._steps + step
         size = recipe.size_at(epoch)
         draws = draw(recipe.augment, len(label), recipe.seed, epoch, step)
-        x = render(pixels, draws, recipe.augment, size)
+        # A small picture made large again would leave the teacher guessing at what it shows: the
+        # student gets the shrunk copy of the picture that the teacher sees.
+        seen = size if self._teacher is None else max(size, self._teacher.size)
+        shown = render(pixels, draws, recipe.augment, seen)
+        x = _resized(shown, size)
         if recipe.channels_last:
             x = x.to(memory_format=torch.channels_last)
-        share = kept_share(draws, size)
+        share = kept_share(draws, seen)
         wanted = soft_labels(label, self._classes, recipe.smoothing, share)
         # The seed of stochastic depth must not repeat that of another epoch or model.
         with seeded(recipe.seed * 1_000_003 + done, self.device):
             with autocast(recipe, self.device):
                 logits = self._forward(x)
-                said = None if self._teacher is None else self._teacher.logits(x)
+                said = None if self._teacher is None else self._teacher.logits(shown)
             value = loss(logits, wanted, said, recipe)
             torch.autograd.backward(value)
         if recipe.clip:
@@ -207,6 +214,13 @@ def fast_convolutions(device: torch.device) -> AbstractContextManager[None]:
         return nullcontext()
     chosen: AbstractContextManager[None] = torch.backends.cudnn.flags(enabled=True, benchmark=True)
     return chosen
+
+
+def _resized(x: torch.Tensor, size: int) -> torch.Tensor:
+    """Return square pictures at another size, smoothed where they shrink."""
+    if x.shape[-1] == size:
+        return x
+    return F.interpolate(x, size=(size, size), mode="bilinear", antialias=True)
 
 
 def _below(tensors: Mapping[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:

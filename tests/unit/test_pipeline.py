@@ -100,10 +100,11 @@ def test_a_flat_picture_keeps_every_patch_and_says_so(drop: TinyDrop) -> None:
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return torch.zeros_like(x) + 1.0
 
-    guidance = timm.create_model("resnet10t", num_classes=24, channels=[24, 48, 96, 160]).eval()
-    guidance.layer4 = Flat()
+    classes = len(drop.pair.classes)
+    guidance = timm.create_model("resnet10t", num_classes=classes, channels=[24, 48, 96, 160])
+    guidance.eval().layer4 = Flat()
     # The head expects 160 channels; the flat map arrives with layer3's 96.
-    guidance.fc = torch.nn.Linear(96, 24)
+    guidance.fc = torch.nn.Linear(96, classes)
     own = TinyDrop(guidance=guidance, target=drop.pair.target.module, classes=drop.pair.classes)
     for selector in ("gradcam", "coverage", "coherent", "inverse"):
         result = own(SAMPLES[0], tau=1.0, selector=selector)
@@ -113,7 +114,7 @@ def test_a_flat_picture_keeps_every_patch_and_says_so(drop: TinyDrop) -> None:
 
 
 def test_logits_that_are_not_finite_are_an_error(drop: TinyDrop) -> None:
-    guidance = timm.create_model("resnet10t", num_classes=24).eval()
+    guidance = timm.create_model("resnet10t", num_classes=len(drop.pair.classes)).eval()
     own = TinyDrop(guidance=guidance, target=drop.pair.target.module, classes=drop.pair.classes)
     torch.nn.init.constant_(guidance.fc.bias, float("nan"))
     with pytest.raises(SettingError, match="not finite"):
@@ -122,12 +123,13 @@ def test_logits_that_are_not_finite_are_an_error(drop: TinyDrop) -> None:
 
 def test_models_of_different_classes_are_refused(drop: TinyDrop) -> None:
     guidance = timm.create_model("resnet10t", num_classes=10).eval()
-    with pytest.raises(SettingError, match=r"share their classes.*guidance 10, target 24"):
+    says = f"share their classes.*guidance 10, target {len(drop.pair.classes)}"
+    with pytest.raises(SettingError, match=says):
         TinyDrop(guidance=guidance, target=drop.pair.target.module, classes=drop.pair.classes)
 
 
 def test_unknown_classes_are_not_assumed_to_agree(drop: TinyDrop) -> None:
-    guidance = timm.create_model("resnet10t", num_classes=24).eval()
+    guidance = timm.create_model("resnet10t", num_classes=len(drop.pair.classes)).eval()
     with pytest.raises(SettingError, match="give the shared class names"):
         TinyDrop(guidance=guidance, target=drop.pair.target.module)
 

@@ -22,6 +22,7 @@ from tinydrop.training.models import build_stage
 from tinydrop.training.objective import learning_rate, loss, soft_labels
 from tinydrop.training.pictures import epoch_order
 from tinydrop.training.recipe import MEAN, STD
+from tinydrop.training.trainer import Teacher, Trainer
 
 CLASSES = 200
 
@@ -236,6 +237,32 @@ def test_validation_sees_what_the_pairs_own_view_shows() -> None:
     assert off.mean() <= 0.02 / 255 / min(STD)
     bilinear = F.interpolate(plain_view(pixels, 64), size=(112, 112), mode="bilinear")[0]
     assert (bilinear - expected).abs().mean() > 5 / 255 / min(STD)
+
+
+def test_the_teacher_sees_sharp_what_its_student_sees_small() -> None:
+    plain = Augmentation(
+        crop_area=(1.0, 1.0), crop_aspect=(1.0, 1.0), flip=0.0, jitter=0.0, grey=0.0, erase=0.0,
+        mixup=0.0, cutmix=0.0, mixed=0.0,
+    )  # fmt: skip
+    recipe = replace(RECIPES["tiny"].target, augment=plain)
+    assert (recipe.size_at(0), recipe.size, RECIPES["tiny"].teacher.size) == (16, 32, 32)
+    seen: dict[str, torch.Tensor] = {}
+    module = build_stage(RECIPES["tiny"].teacher, CLASSES)
+    module.register_forward_pre_hook(lambda _m, given: seen.update(teacher=given[0]))
+    teacher = Teacher(module, RECIPES["tiny"].teacher)
+    trainer = Trainer(recipe, CLASSES, torch.device("cpu"), 1, teacher)
+    trainer.model.register_forward_pre_hook(lambda _m, given: seen.update(student=given[0]))
+    pixels = made_up(side=32)
+    trainer.step(pixels, torch.arange(4), 0, 0)
+    sharp = plain_view(pixels, 32)
+    assert torch.allclose(seen["teacher"], sharp, atol=1e-4)
+    # PIL's bilinear filter grows with the shrinking, as ours must: an independent oracle.
+    small = np.stack(
+        [[Image.fromarray(c).resize((16, 16), Image.Resampling.BILINEAR) for c in x]
+         for x in sharp.numpy()]
+    )  # fmt: skip
+    np.testing.assert_allclose(seen["student"].numpy(), small, atol=1e-4)
+    assert np.abs(plain_view(pixels, 16).numpy() - small).max() > 0.01
 
 
 def test_an_epoch_shows_each_picture_once_in_an_order_of_its_own() -> None:

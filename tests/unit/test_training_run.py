@@ -139,11 +139,14 @@ def test_an_exported_pair_is_named_and_grouped_as_asked(
     assert dict(load_pair(trained / "pair").groups) == {}
 
 
-def test_the_groups_of_tiny_imagenet_are_those_of_the_stopgap_pair() -> None:
-    members = load_pair("bundled").info["members"]
-    names = [name for group in members.values() for name in group]
+def test_the_bundled_pair_has_the_groups_of_tiny_imagenet() -> None:
+    pair = load_pair("bundled")
     path = Path(__file__).parents[2] / "assets" / "pairs" / "tiny-imagenet-groups.json"
-    assert len(read_groups(path, names)) == 24
+    groups = read_groups(path, pair.classes)
+    assert len(groups) == 24
+    assert {name: tuple(members) for name, members in pair.groups.items()} == {
+        name: tuple(members) for name, members in groups.items()
+    }
 
 
 @pytest.mark.parametrize("groups", [3, ["cat"], {"cat": 3, "dog": "terrier", "fish": None}])

@@ -89,15 +89,19 @@ def test_small_objects_are_held_against_blind_choices_and_the_box() -> None:
     points |= {("selector", "uniform"): rising + 2.0, ("selector", "centre"): rising}
     points |= {("reference", "object box"): rising + 5.0}
     table = interventions(points, provenance(pictures=1000, objects="small"))
-    said = small_lesson(table)
+    said = small_lesson(table, None)
     assert "1,000 pictures whose object covers less than 35 % of the crop" in said
     assert "beat, at 15 levels, 15 times those of random, 0 times those of uniform, 0 times" in said
     kept = 10.0 + 40.0 * 7 / 15
     assert f"right on {kept:.1f} %, those nearest the object’s box on {kept + 5:.1f} %" in said
     assert "all patches on 50.0 %" in said
     assert "may be chance" not in said
-    few = small_lesson(interventions(points, provenance(pictures=300, objects="small")))
-    assert few.endswith("Only 300 pictures were measured, so most differences may be chance.")
+    blind = {"centre cell": {"pointing": 0.4}, "random": {"pointing": 0.2}}
+    found = report({"gradcam": {"pointing": 0.6}, **blind})
+    few = interventions(points, provenance(pictures=300, objects="small"))
+    said = small_lesson(few, found)
+    assert "on 60 % of the pictures, more often than a fixed point in the middle (40 %). " in said
+    assert said.endswith("Only 300 pictures were measured, so most differences may be chance.")
 
 
 def test_few_pictures_are_owned_up_to() -> None:

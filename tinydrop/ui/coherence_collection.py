@@ -82,6 +82,11 @@ class Collection:
         return self._table("quality", read_report, lambda table: table.provenance.pair_digest)
 
     @cached_property
+    def small_report(self) -> QualityReport | str:
+        """The same for the pictures with small objects, or why there is nothing."""
+        return self._table("quality-small", read_report, lambda table: table.provenance.pair_digest)
+
+    @cached_property
     def tenths(self) -> CoherenceTable | str:
         """Accuracy by tenths of coherence, or why there is none."""
         return self._table("coherence", read_coherence, lambda table: table.pair_digest)

@@ -147,16 +147,17 @@ def tenths_panel(collection: Collection, level: int) -> str:
 
 def _small(collection: Collection) -> Updates:
     """Return the panel of the pictures with small objects."""
-    table = collection.small_interventions
+    table, report = collection.small_interventions, collection.small_report
     if isinstance(table, str):
         gone = missing_html("Accuracy where the object is small", table)
         return {"cg_small": gone, "cg_small_lesson": "", "cg_small_table": ""}
     lines = _selector_lines(table, SMALL_LINES)
     full = {"full target": float(table.interventions[0].accuracy[-1])}
     label = "Accuracy against patches kept where the object is small, one line per choice"
+    lesson = small_lesson(table, None if isinstance(report, str) else report)
     return {
         "cg_small": accuracy_chart(lines, table.kept, full, label),
-        "cg_small_lesson": f'<p class="cg-lesson">{escape(small_lesson(table))}</p>',
+        "cg_small_lesson": f'<p class="cg-lesson">{escape(lesson)}</p>',
         "cg_small_table": accuracy_table(lines, table.kept),
     }
 

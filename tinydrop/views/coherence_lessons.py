@@ -63,11 +63,12 @@ def lessons(
     return tuple(sentence for sentence in said if sentence)
 
 
-def small_lesson(table: InterventionTable) -> str:
+def small_lesson(table: InterventionTable, report: QualityReport | None) -> str:
     """Return whether the reference's patches beat those chosen blindly where objects are small.
 
     Args:
         table: accuracy of every choice on the pictures with small objects.
+        report: the maps' figures on the same pictures, or None.
     """
     known = table.provenance
     own = table.find("selector", known.reference).accuracy[:DROPPING]
@@ -78,12 +79,14 @@ def small_lesson(table: InterventionTable) -> str:
         parts.append(f"{int((own > other).sum())} times those of {name}")
     half = BUDGET_LEVELS // 2 - 1
     box = table.find("reference", OBJECT).accuracy[half]
+    boxes = "" if report is None else f" {_boxes(report)}".rstrip()
     return (
         f"On the {known.pictures:,} pictures whose object covers less than "
         f"{100 * SMALL_OBJECT:.0f} % of the crop, the patches of {reference} beat, at {DROPPING} "
         f"levels, {', '.join(parts)}. With half of the patches they are right on "
         f"{100 * own[half]:.1f} %, those nearest the object’s box on {100 * box:.1f} % and all "
-        f"patches on {100 * float(table.interventions[0].accuracy[-1]):.1f} %.{_caution(table)}"
+        f"patches on {100 * float(table.interventions[0].accuracy[-1]):.1f} %."
+        f"{boxes}{_caution(table)}"
     )
 
 

@@ -27,7 +27,7 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, st
 @pytest.fixture
 def pictures(tmp_path: Path) -> Path:
     rng = np.random.default_rng(0)
-    for name in ("cat", "dog", "unicorn"):
+    for name in ("tabby", "golden retriever", "unicorn"):
         folder = tmp_path / "pictures" / name
         folder.mkdir(parents=True)
         for i in range(3):

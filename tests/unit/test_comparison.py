@@ -174,7 +174,7 @@ def test_a_row_names_its_block(table):
 
 
 def test_the_command(tmp_path, capsys):
-    folder = write_folder(tmp_path / "data", {"cat": 2, "dog": 2})
+    folder = write_folder(tmp_path / "data", {"tabby": 2, "goldfish": 2})
     known = [
         "compare",
         str(folder),

@@ -172,7 +172,7 @@ def test_one_plan_on_one_picture(drop, folder):
 
 
 def test_the_command_takes_students_of_its_pair_only(tmp_path, capsys):
-    folder = write_folder(tmp_path / "data", {"cat": 1, "dog": 1})
+    folder = write_folder(tmp_path / "data", {"tabby": 1, "goldfish": 1})
     known = ["compare", str(folder), "--repeats", "1", "--limit", "2", "--method", "uniform"]
     with one_thread():
         assert main([*known, "--json", "--student", str(BUNDLED_STUDENT)]) == 0

@@ -26,6 +26,7 @@ from browser.reading import (
 from PIL import Image
 
 from tinydrop import TinyDrop
+from tinydrop.pairs import SHIPPED, read_pair_card
 
 pytestmark = pytest.mark.browser
 
@@ -229,11 +230,26 @@ def test_layers_are_switched(page: Any) -> None:
     assert page.locator(".td-ranks text").count() == len(kept(page))
 
 
+def test_every_shipped_pair_answers_offline(page: Any, seen: Seen) -> None:
+    for shipped in (*SHIPPED.values(), SHIPPED["bundled"]):
+        page.locator("#td-pair input").click()
+        page.locator("ul[role=listbox] li", has_text=shipped.title).first.click()
+        classes = len(read_pair_card(shipped.folder)["classes"])
+        page.wait_for_function(
+            "text => document.querySelector('#td-foot').innerText.includes(text)",
+            arg=f"{classes} classes",
+        )
+        settled(page)
+        assert page.get_by_text(shipped.note).is_visible()
+    assert seen.outside == []
+
+
 def test_another_pair_without_the_hub_is_one_sentence(page: Any) -> None:
     before = settled(page)
     page.locator("#td-pair input").click()
     entries = page.locator("ul[role=listbox] li").all_inner_texts()
-    assert sum(bool(re.search(r"\d+ MB", entry)) for entry in entries) == len(entries) - 1
+    downloads = [entry for entry in entries if re.search(r"\d+ MB", entry)]
+    assert len(downloads) == len(entries) - len(SHIPPED)
     page.locator("ul[role=listbox] li", has_text="DeiT-S").first.click()
     sentence = alert(page)
     assert sentence.count(".") >= 1

@@ -16,6 +16,8 @@ from tinydrop.errors import SettingError, TinyDropError, WeightsUnavailableError
 from tinydrop.pairs import (
     BUNDLED_FOLDER,
     PRESETS,
+    SHIPPED,
+    ShippedPair,
     load_pair,
     load_pair_folder,
     pair_from_models,
@@ -35,19 +37,21 @@ def edit(folder: Path, **changes: object) -> None:
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
 
 
-def test_the_bundled_pair_is_small_safe_and_half_precision() -> None:
-    names = {p.name for p in BUNDLED_FOLDER.iterdir()}
+@pytest.mark.parametrize("shipped", SHIPPED.values(), ids=lambda shipped: shipped.name)
+def test_a_shipped_pair_is_small_safe_and_half_precision(shipped: ShippedPair) -> None:
+    names = {p.name for p in shipped.folder.iterdir()}
     # README.md is the card that train pair writes beside them.
     assert names - {"README.md"} == {"pair.json", "guidance.safetensors", "target.safetensors"}
-    for path in BUNDLED_FOLDER.glob("*.safetensors"):
+    for path in shipped.folder.glob("*.safetensors"):
         assert path.stat().st_size <= 12 * 2**20
         floats = {v.dtype for v in load_file(path).values() if v.is_floating_point()}
         assert floats == {torch.float16}
 
 
-def test_the_bundled_pair_says_where_it_comes_from() -> None:
-    pair = load_pair("bundled")
-    assert pair.name == "bundled"
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_shipped_pair_says_where_it_comes_from(name: str) -> None:
+    pair = load_pair(name)
+    assert pair.name == name
     assert len(pair.classes) == len(set(pair.classes)) == pair.target.spec.num_classes
     assert pair.info["data_licence"]
     assert pair.info["measured"]["pictures"] > 0

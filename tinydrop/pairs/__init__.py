@@ -1,4 +1,4 @@
-"""Named guidance/target pairs: the bundled one, ImageNet pairs from the Hub, a user's own folder.
+"""Named guidance/target pairs: the shipped ones, ImageNet pairs from the Hub, a user's own folder.
 
 A pair folder holds ``pair.json``, ``guidance.safetensors`` and ``target.safetensors``; replacing
 these files replaces the pair. Weights are safetensors only.
@@ -14,6 +14,7 @@ from tinydrop.pairs.folder import load_pair_folder, read_pair_card, save_pair
 from tinydrop.pairs.heads import read_head
 from tinydrop.pairs.pair import Pair, pair_from_models, pair_from_names
 from tinydrop.pairs.presets import PRESETS, PairPreset
+from tinydrop.pairs.shipped import SHIPPED, ShippedPair
 from tinydrop.pairs.slimmed import (
     Student,
     StudentCard,
@@ -28,8 +29,10 @@ __all__ = [
     "BUNDLED_STUDENT",
     "BUNDLED_STUDENTS",
     "PRESETS",
+    "SHIPPED",
     "Pair",
     "PairPreset",
+    "ShippedPair",
     "Student",
     "StudentCard",
     "load_pair",
@@ -45,7 +48,7 @@ __all__ = [
     "save_slimmed",
 ]
 
-BUNDLED_FOLDER = Path(__file__).resolve().parents[2] / "assets" / "pairs" / "bundled"
+BUNDLED_FOLDER = SHIPPED["bundled"].folder
 BUNDLED_STUDENT = BUNDLED_FOLDER.with_name("bundled-sit")
 """The slimmed student of the bundled target, for ``load_slimmed``."""
 BUNDLED_STUDENTS = (BUNDLED_STUDENT, BUNDLED_FOLDER.with_name("bundled-sit-small"))
@@ -53,10 +56,10 @@ BUNDLED_STUDENTS = (BUNDLED_STUDENT, BUNDLED_FOLDER.with_name("bundled-sit-small
 
 
 def load_pair(name: str | Path, progress: Callable[[str, float], None] | None = None) -> Pair:
-    """Return the pair of that name: ``bundled``, a preset, or a folder in the pair format.
+    """Return the pair of that name: a shipped one, a preset, or a folder in the pair format.
 
     Args:
-        name: a name in ``PRESETS``, ``bundled``, or the path of a pair folder.
+        name: a name in ``SHIPPED`` or ``PRESETS``, or the path of a pair folder.
         progress: called with (sentence, share done from 0 to 1) while weights are fetched.
 
     Raises:
@@ -64,8 +67,9 @@ def load_pair(name: str | Path, progress: Callable[[str, float], None] | None = 
         WeightsUnavailableError: if the Hub cannot be reached and the weights are not here.
         UnsupportedModelError: if a model does not fit its role.
     """
-    if str(name) == "bundled":
-        return load_pair_folder(BUNDLED_FOLDER, name="bundled")
+    shipped = SHIPPED.get(str(name))
+    if shipped is not None:
+        return load_pair_folder(shipped.folder, name=shipped.name)
     preset = PRESETS.get(str(name))
     if preset is not None:
         return pair_from_names(
@@ -79,6 +83,6 @@ def load_pair(name: str | Path, progress: Callable[[str, float], None] | None = 
     if folder.is_dir():
         return load_pair_folder(folder)
     raise SettingError(
-        f"There is no pair {str(name)!r}; use bundled, {', '.join(PRESETS)}, "
+        f"There is no pair {str(name)!r}; use {', '.join([*SHIPPED, *PRESETS])}, "
         "or a folder with a pair.json."
     )

@@ -13,8 +13,8 @@ import torch
 from tinydrop.errors import SettingError
 from tinydrop.macs import target_macs
 from tinydrop.pairs import (
-    BUNDLED_FOLDER,
     PRESETS,
+    SHIPPED,
     Pair,
     StudentCard,
     load_slimmed,
@@ -221,11 +221,12 @@ def target_constructor(teacher: str) -> tuple[str, Mapping[str, Any]]:
     """Return the timm name and constructor arguments of a pair's target.
 
     Args:
-        teacher: ``bundled``, a preset's name, or a pair folder.
+        teacher: a shipped pair's or a preset's name, or a pair folder.
     """
     if teacher in PRESETS:
         return PRESETS[teacher].target, {}
-    entry = read_pair_card(BUNDLED_FOLDER if teacher == "bundled" else Path(teacher))["target"]
+    folder = SHIPPED[teacher].folder if teacher in SHIPPED else Path(teacher)
+    entry = read_pair_card(folder)["target"]
     return str(entry["model"]), dict(entry.get("kwargs", {}))
 
 

@@ -10,10 +10,10 @@ from importlib.metadata import version
 from pathlib import Path
 
 import tinydrop
-from tinydrop.pairs import PRESETS, Pair
+from tinydrop.pairs import PRESETS, SHIPPED, Pair
 from tinydrop.ui.permalink import query_of
 from tinydrop.ui.samples import Sample, thumbnail, truth_line
-from tinydrop.ui.studio import BUNDLED, Scene
+from tinydrop.ui.studio import Scene
 from tinydrop.ui.texts import FAILED, SELECTOR_NOTES
 from tinydrop.views.cards import ACCOUNTING, answers_card, cost_card, cost_formula, decision_card
 from tinydrop.views.curve import budget_curve, budget_formula
@@ -107,9 +107,8 @@ def alert(sentence: str) -> str:
 
 def pair_note(pair: str) -> str:
     """Return one line on the pair that is chosen."""
-    if pair == BUNDLED:
-        return '<p class="td-hint">Comes with the app: small, works offline, and often wrong.</p>'
-    return f'<p class="td-hint">{escape(PRESETS[pair].note)}</p>'
+    known = SHIPPED[pair] if pair in SHIPPED else PRESETS[pair]
+    return f'<p class="td-hint">{escape(known.note)}</p>'
 
 
 def selector_note(selector: str) -> str:

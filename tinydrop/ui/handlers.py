@@ -9,7 +9,7 @@ from typing import Any
 
 from tinydrop.budget import Setting
 from tinydrop.errors import SettingError, TinyDropError
-from tinydrop.pairs import PRESETS
+from tinydrop.pairs import PRESETS, SHIPPED
 from tinydrop.ui import frames
 from tinydrop.ui.answering import Updates, told
 from tinydrop.ui.permalink import LINK_FIELDS, look_from_query
@@ -246,7 +246,7 @@ def _patches(wish: Any, name: str) -> frozenset[int]:
 def pair_choices() -> list[tuple[str, str]]:
     """Return (what the menu says, pair's name), with the megabytes that a choice downloads."""
     return [
-        ("Bundled pair, offline", "bundled"),
+        *((shipped.title, shipped.name) for shipped in SHIPPED.values()),
         *(
             (f"{preset.title}, {preset.megabytes} MB download", preset.name)
             for preset in PRESETS.values()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from tinydrop.budget import Setting
 from tinydrop.errors import SettingError
-from tinydrop.pairs import PRESETS
+from tinydrop.pairs import PRESETS, SHIPPED
 from tinydrop.pipeline import check_selector
 
 __all__ = ["BUNDLED", "Look"]
@@ -22,7 +22,7 @@ class Look:
         source: path of the picture on this machine; never chosen by a visitor.
         name: what the page calls the picture.
         sample: the bundled sample's name, or None for an uploaded picture.
-        pair: ``bundled`` or a preset's name.
+        pair: a shipped pair's or a preset's name.
         setting: tau, gamma, temperature and rule.
         selector: who ranks the patches.
         forced_in: patches kept whatever the ranking says.
@@ -40,5 +40,5 @@ class Look:
 
     def __post_init__(self) -> None:
         check_selector(self.selector)
-        if self.pair != BUNDLED and self.pair not in PRESETS:
+        if self.pair not in SHIPPED and self.pair not in PRESETS:
             raise SettingError(f"There is no pair {self.pair!r}; choose one from the list.")

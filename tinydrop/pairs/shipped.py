@@ -1,0 +1,53 @@
+"""The pairs that come with the project, weights included; nothing of them is downloaded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+__all__ = ["SHIPPED", "ShippedPair"]
+
+_FOLDER = Path(__file__).resolve().parents[2] / "assets" / "pairs"
+
+
+@dataclass(frozen=True)
+class ShippedPair:
+    """A pair whose folder lies in ``assets/pairs``.
+
+    Attributes:
+        name: what ``--pair`` takes, and the folder's name.
+        title: what a person reads in the menu.
+        note: one sentence on what to expect.
+    """
+
+    name: str
+    title: str
+    note: str
+
+    @property
+    def folder(self) -> Path:
+        """Where its ``pair.json`` and its weights lie."""
+        return _FOLDER / self.name
+
+
+SHIPPED: Mapping[str, ShippedPair] = MappingProxyType(
+    {
+        pair.name: pair
+        for pair in (
+            ShippedPair(
+                "bundled",
+                "Bundled pair, offline",
+                "Comes with the app: small, works offline, and often wrong.",
+            ),
+            ShippedPair(
+                "bundled-200",
+                "200 fine classes, offline",
+                "Comes with the app: tells 200 classes apart instead of 24 groups of them, so it "
+                "is wrong more often; the other pages stay with the bundled pair.",
+            ),
+        )
+    }
+)
+"""By name; the first is the one that the app opens with and that traces and tables are of."""

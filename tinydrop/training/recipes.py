@@ -137,13 +137,13 @@ _CPU = PairRecipe(
             # Three stages, so that the 8x8 map needs no dilated convolution: those look far
             # aside, and the map's peak then misses the object more often.
             "layers": (1, 2, 1, 0),
-            "channels": (32, 88, 112, 112),
+            "channels": (32, 64, 96, 96),
             "stem_width": 16,
             "output_stride": 8,
         },
         size=64,
         sizes=(32, 48, 64, 64),
-        epochs=12,
+        epochs=4,
         batch=256,
         lr=2e-2,
         optimizer="muon",

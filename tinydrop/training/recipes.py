@@ -1,7 +1,7 @@
 """The named recipes; see ``PairRecipe`` for what each number means.
 
-``gpu`` is sized for one H200 in three pieces of ten minutes; ``cpu`` for two CPU cores in the
-background of half a working day, ``cpu-efficientformer`` for the same teacher and target with
+``gpu`` is sized for one H200 in three pieces of ten minutes; ``cpu`` for two and a half hours of
+two CPU cores, ``cpu-efficientformer`` for the same teacher and target with
 another guidance; ``tiny`` takes seconds and is for tests. Numbers of epochs follow from
 measured speed (``train pair --measure``); change them with ``--set`` where another machine is
 faster, and what was used is written into the pair's card.

@@ -137,8 +137,8 @@ _CPU = PairRecipe(
             # Three stages, so that the 8x8 map needs no dilated convolution: those look far
             # aside, and the map's peak then misses the object more often.
             "layers": (1, 2, 1, 0),
-            "channels": (32, 64, 96, 96),
-            "stem_width": 16,
+            "channels": (24, 48, 80, 80),
+            "stem_width": 8,
             "output_stride": 8,
         },
         size=64,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from tinydrop.data import (
     open_dataset,
 )
 from tinydrop.errors import SettingError
-from tinydrop.pairs import load_pair
+from tinydrop.pairs import SHIPPED, load_pair
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data" / "tiny-imagenet-200"
 
@@ -100,7 +101,17 @@ def test_one_class_of_the_pair_alone_measures_nothing() -> None:
 
 @pytest.mark.shared
 @pytest.mark.skipif(not SHARED.is_dir(), reason="../shared/data/tiny-imagenet-200 is not here")
-def test_the_bundled_pair_knows_all_of_the_validation_pictures() -> None:
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_shipped_pair_knows_the_pictures_that_it_was_measured_on(name: str) -> None:
     data = open_dataset(SHARED)
-    match = match_labels(data, load_pair("bundled").classes)
-    assert (match.pictures, match.classes) == (len(data), len(data.labels)) == (5000, 200)
+    assert len(data) == 5000
+    pair = load_pair(name)
+    members = pair.info["members"]
+    match = match_labels(data, pair.classes, members)
+    assert match.pictures == pair.info["measured"]["pictures"]
+    assert match.classes == len(pair.classes)
+    # Counted another way: by the names in the file's own class list.
+    fine = {one for names in members.values() for one in names}
+    listed = json.loads((SHARED / "classes.json").read_text())
+    wanted = [e["label"] for e in listed if fine & {e["name"].split(",")[0], e["wnid"]}]
+    assert match.pictures == int(np.isin(data.label, wanted).sum())

@@ -295,12 +295,12 @@ def test_an_unwritable_place_is_one_sentence(drop: TinyDrop, data: Dataset, tmp_
 @pytest.mark.parametrize("selector", ["gradcam", "random", "uniform"])
 def test_the_committed_traces_belong_to_the_bundled_pair(selector: str) -> None:
     path = Path(__file__).resolve().parents[2] / f"assets/traces/bundled-{selector}.parquet"
-    assert path.stat().st_size <= 6_000_000
+    assert path.stat().st_size <= 3_000_000
     # Made by: python -m tinydrop trace ../shared/data/tiny-imagenet-200 --selector ... --out ...
     pair = load_pair("bundled")
     trace = read_trace(path, pair)
     assert trace.provenance.selector == selector
-    assert len(trace) == pair.info["measured"]["pictures"] == 5000
+    assert len(trace) == pair.info["measured"]["pictures"]
     assert (trace.saliency_map is not None) == (selector == "gradcam")
 
 

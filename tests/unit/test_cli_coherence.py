@@ -76,7 +76,7 @@ def test_the_map_is_described_as_the_guidance_made_it(
     spec = drop.pair.guidance.spec
     assert row["map"]["method"] == "hirescam"
     assert row["map"]["layer"] == spec.layer
-    assert row["map"]["grid_size"] == [spec.map_grid.rows, spec.map_grid.cols]
+    assert row["map"]["grid_size"] == [spec.map_grid.rows, spec.map_grid.cols] != row["grid_size"]
     assert row["map"]["problem"] is None
 
 

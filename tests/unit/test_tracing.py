@@ -239,10 +239,8 @@ def test_a_trace_of_another_pair_is_refused_with_the_difference(
     make_trace(drop, data, out, limit=4)
     with pytest.raises(SettingError, match=r"made with the weights [0-9a-f]{12} of 'small'") as one:
         read_trace(out, small_drop(weights=9).pair)
-    bundled = load_pair("bundled")
-    says = rf"has 3 classes \('red fox', ...\), the pair {len(bundled.classes)} "
-    with pytest.raises(SettingError, match=says) as two:
-        read_trace(out, bundled)
+    with pytest.raises(SettingError, match=r"has 3 classes \('red fox', ...\), the pair 24") as two:
+        read_trace(out, load_pair("bundled"))
     assert one_sentence(one)
     assert "does not belong to the pair 'bundled'" in str(two.value)
     write_table(tmp_path / "x.parquet", {"a": np.arange(3)}, {})
@@ -300,7 +298,7 @@ def test_the_committed_traces_belong_to_the_bundled_pair(selector: str) -> None:
     pair = load_pair("bundled")
     trace = read_trace(path, pair)
     assert trace.provenance.selector == selector
-    assert len(trace) == pair.info["measured"]["pictures"]
+    assert len(trace) == pair.info["measured"]["pictures"] == 3250
     assert (trace.saliency_map is not None) == (selector == "gradcam")
 
 

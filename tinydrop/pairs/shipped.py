@@ -43,7 +43,7 @@ SHIPPED: Mapping[str, ShippedPair] = MappingProxyType(
             ),
             ShippedPair(
                 "bundled-200",
-                "200 fine classes, offline",
+                "200 classes, offline",
                 "Comes with the app: tells 200 classes apart instead of 24 groups of them, so it "
                 "is wrong more often; the other pages stay with the bundled pair.",
             ),

@@ -38,21 +38,19 @@ class Teacher:
     Args:
         module: the model, on its device, in eval mode.
         recipe: how it was trained; says the size of its input.
+
+    Attributes:
+        size: side of the pictures that it was trained for.
     """
 
     def __init__(self, module: nn.Module, recipe: StageRecipe) -> None:
         self._module = module.requires_grad_(requires_grad=False).eval()
-        self._size = recipe.size
-
-    @property
-    def size(self) -> int:
-        """Return the side of the pictures it was trained for."""
-        return self._size
+        self.size = recipe.size
 
     def logits(self, pixels: torch.Tensor) -> torch.Tensor:
         """Return what it says of normalised pictures of any size, (B, classes)."""
         with torch.no_grad():
-            answer: torch.Tensor = self._module(_resized(pixels, self._size))
+            answer: torch.Tensor = self._module(_resized(pixels, self.size))
         return answer
 
 

@@ -241,6 +241,8 @@ def test_every_shipped_pair_answers_offline(page: Any, seen: Seen) -> None:
         )
         settled(page)
         assert page.get_by_text(shipped.note).is_visible()
+        badge = page.locator("#td-gallery .td-outcome").first
+        assert badge.is_visible() is (shipped.name == "bundled"), "they are of the first pair"
     assert seen.outside == []
 
 
@@ -255,7 +257,10 @@ def test_another_pair_without_the_hub_is_one_sentence(page: Any) -> None:
     assert sentence.count(".") >= 1
     assert "Traceback" not in sentence
     assert "Hub" in sentence
-    page.wait_for_function("document.querySelector('#td-pair input').value.startsWith('Bundled')")
+    page.wait_for_function(
+        "title => document.querySelector('#td-pair input').value === title",
+        arg=SHIPPED["bundled"].title,
+    )
     assert decision(page) == before
     set_number(page, "gamma", 0.5)
     changed(page, before)
@@ -279,8 +284,19 @@ def test_files_are_downloaded(page: Any, tmp_path: Path) -> None:
     assert result["keep_indices"] == [i for i, bit in enumerate(kept(page)) if bit == "1"]
 
 
+SEEN_WORDS = """
+window.seenWords = [];
+(function look() {
+  const say = document.querySelector('.td-say');
+  const card = say && say.closest('#td-card-decision');
+  if (card && getComputedStyle(card).opacity !== '0') window.seenWords.push(say.innerText);
+  requestAnimationFrame(look);
+})();
+"""
+
+
 def test_a_link_restores_the_state(page: Any, app: App, chromium: Any) -> None:
-    before = settled(page)
+    first = before = settled(page)
     page.click("[data-sample=koala]")
     before = changed(page, before)
     set_number(page, "gamma", 0.6)
@@ -295,8 +311,17 @@ def test_a_link_restores_the_state(page: Any, app: App, chromium: Any) -> None:
     other = chromium.new_context()
     try:
         fresh = other.new_page()
+        fresh.add_init_script(SEEN_WORDS)
         open_page(fresh, link)
         fresh.wait_for_function("t => document.querySelector('.td-say').innerText === t", arg=text)
+        fresh.wait_for_function("t => window.seenWords.includes(t)", arg=text)
+        words = fresh.evaluate("window.seenWords")
+        assert first not in words, "another look is not shown before the link's own"
+        plain = other.new_page()
+        plain.add_init_script(SEEN_WORDS)
+        open_page(plain, app.url)
+        assert first in plain.evaluate("window.seenWords"), "without a link it is shown at once"
+        plain.close()
         assert kept(fresh) == mask
         assert number(fresh, "gamma") == 0.6
         assert fresh.locator(".td-forced").count() == 1

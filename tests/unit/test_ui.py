@@ -309,6 +309,9 @@ def test_outcomes_follow_the_full_target(studio: Studio) -> None:
         agrees = result.final.class_index == result.full.class_index
         assert agrees is (said in ("early exit", "good drop", "no saving"))
         assert result.exited is said.endswith("exit")
+        lucky = {"wrong drop": "lucky drop", "hasty exit": "lucky exit"}
+        assert outcome(result, result.final.name) == lucky.get(said, said)
+        assert outcome(result, result.full.name) == said
         seen.add(said)
     assert {"early exit", "good drop", "wrong drop"} <= seen
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import gradio as gr
@@ -12,14 +13,23 @@ from tinydrop.ui.endpoint import add_endpoint
 from tinydrop.ui.handlers import Explore
 from tinydrop.ui.page import explore_page
 from tinydrop.ui.pages import add_pages, measured_by, studio_benches
-from tinydrop.ui.samples import Sample, find_samples, outcome
+from tinydrop.ui.permalink import LINK_FIELDS
+from tinydrop.ui.samples import Sample, find_samples, outcome, right_class
 from tinydrop.ui.studio import BUNDLED, Look, Studio
 from tinydrop.ui.tune_bench import Benches
 from tinydrop.ui.wiring import wire
 
 __all__ = ["build_app", "launch_options"]
 
-FIRST_OUTCOMES = ("good drop", "early exit", "wrong drop", "hasty exit", "no saving")
+FIRST_OUTCOMES = (
+    "good drop",
+    "early exit",
+    "wrong drop",
+    "hasty exit",
+    "lucky drop",
+    "lucky exit",
+    "no saving",
+)
 UPLOADS_KEPT_SECONDS = 3600
 PAGE = {"body_background_fill": "#fbfbf9", "body_background_fill_dark": "#12161c"}
 THEME = {
@@ -53,7 +63,7 @@ def build_app(studio: Studio | None = None, benches: Benches | None = None) -> g
     studio = studio or Studio()
     benches = benches or studio_benches(studio)
     looks = [(sample, _look_at(studio, sample)) for sample in find_samples()]
-    shown = _varied([(sample, _outcome(studio, look)) for sample, look in looks])
+    shown = _varied([(sample, _outcome(studio, sample, look)) for sample, look in looks])
     start = dict(looks)[shown[0][0]]
     explore = Explore(studio, tuple(s for s, _ in shown), start, measured_by(benches))
     with gr.Blocks(
@@ -83,6 +93,7 @@ def launch_options() -> dict[str, Any]:
     theme.set(**both, **PAGE)
     return {
         "theme": theme,
+        "head": _head(),
         "css": "".join(
             read_asset(f"{page}.css")
             for page in ("explore", "tune", "coherence", "coherence-gallery", "compare", "check")
@@ -96,15 +107,22 @@ def launch_options() -> dict[str, Any]:
     }
 
 
+def _head() -> str:
+    """Return the script that marks a page whose first look is not the one that its link names."""
+    return (
+        f"<script>{{const fields = {json.dumps(LINK_FIELDS)};{read_asset('coming.js')}}}</script>"
+    )
+
+
 def _look_at(studio: Studio, sample: Sample) -> Look:
     setting = studio.pipeline(BUNDLED).pair.setting
     return Look(str(sample.path), sample.path.name, sample.name, BUNDLED, setting)
 
 
-def _outcome(studio: Studio, look: Look) -> str:
+def _outcome(studio: Studio, sample: Sample, look: Look) -> str:
     studio.answer(look)
     scene = studio.scene(look)
-    return "" if scene is None else outcome(scene.result)
+    return "" if scene is None else outcome(scene.result, right_class(sample, scene.pair))
 
 
 def _varied(samples: list[tuple[Sample, str]]) -> tuple[tuple[Sample, str], ...]:

@@ -13,7 +13,7 @@ import tinydrop
 from tinydrop.pairs import PRESETS, SHIPPED, Pair
 from tinydrop.ui.permalink import query_of
 from tinydrop.ui.samples import Sample, thumbnail, truth_line
-from tinydrop.ui.studio import Scene
+from tinydrop.ui.studio import BUNDLED, Scene
 from tinydrop.ui.texts import FAILED, SELECTOR_NOTES
 from tinydrop.views.cards import ACCOUNTING, answers_card, cost_card, cost_formula, decision_card
 from tinydrop.views.curve import budget_curve, budget_formula
@@ -106,9 +106,10 @@ def alert(sentence: str) -> str:
 
 
 def pair_note(pair: str) -> str:
-    """Return one line on the pair that is chosen."""
+    """Return one line on the pair that is chosen, marked where it is not the samples' own."""
     known = SHIPPED[pair] if pair in SHIPPED else PRESETS[pair]
-    return f'<p class="td-hint">{escape(known.note)}</p>'
+    other = "" if pair == BUNDLED else " td-other-pair"
+    return f'<p class="td-hint{other}">{escape(known.note)}</p>'
 
 
 def selector_note(selector: str) -> str:
@@ -149,7 +150,7 @@ def gallery(samples: tuple[tuple[Sample, str], ...]) -> str:
         f'<button type="button" class="td-sample" data-sample="{escape(sample.name)}" '
         f'aria-pressed="false" title="{escape(sample.title)}">'
         f'<img src="{data_uri(thumbnail(sample), "JPEG")}" '
-        f'alt="{escape(sample.title)}"><span>{escape(outcome)}</span></button>'
+        f'alt="{escape(sample.title)}"><span class="td-outcome">{escape(outcome)}</span></button>'
         for sample, outcome in samples
     ]
     more = "".join(buttons[GALLERY_FIRST:])

@@ -124,7 +124,9 @@ class Explore:
         def work() -> Updates:
             loaded = self.studio.pipeline(pair, progress).pair
             new = replace(look, pair=pair, setting=loaded.setting)
-            return self._fresh(new, Controls(values))
+            fresh = self._fresh(new, Controls(values))
+            del fresh["pair"]  # the menu says it already, or by now a newer choice
+            return fresh
 
         return self._told(work, lambda: {"pair": look.pair})
 

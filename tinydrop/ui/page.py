@@ -46,7 +46,10 @@ def _left(parts: Parts, first: Updates, samples_html: str) -> None:
     with card("td-card-picture", "Picture"):
         parts["drop"] = Dropzone(elem_id="td-dropzone")
         parts["gallery"] = gr.HTML(
-            samples_html, js_on_load=read_asset("gallery.js"), apply_default_css=False
+            samples_html,
+            js_on_load=read_asset("gallery.js"),
+            apply_default_css=False,
+            elem_id="td-gallery",
         )
     with card("td-card-thresholds", "Thresholds"):
         parts["tau"] = gr.Slider(

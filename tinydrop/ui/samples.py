@@ -20,6 +20,7 @@ __all__ = [
     "find_sample",
     "find_samples",
     "outcome",
+    "right_class",
     "thumbnail",
     "truth_line",
 ]
@@ -84,25 +85,41 @@ def find_sample(samples: Sequence[Sample], name: str) -> Sample:
     raise SettingError(f"There is no sample {name[:40]!r}; choose one from the gallery.")
 
 
-def truth_line(sample: Sample, pair: Pair) -> str:
-    """Return which of the pair's classes the photograph shows, or that it has none for it."""
+def right_class(sample: Sample, pair: Pair) -> str | None:
+    """Return which of the pair's classes the photograph shows; None if it has none for it."""
     members = pair.info.get("members", {})
     for name in pair.classes:
         called = {*(part.strip() for part in name.split(",")), *members.get(name, ())}
         if called & set(sample.truth):
-            return f"right would be “{name}”"
-    return "the pair has no class for it, so no answer is right"
+            return name
+    return None
 
 
-def outcome(result: DropResult) -> str:
-    """Return in two words what happened; the full target's answer is the yardstick."""
+def truth_line(sample: Sample, pair: Pair) -> str:
+    """Return which of the pair's classes the photograph shows, or that it has none for it."""
+    right = right_class(sample, pair)
+    if right is None:
+        return "the pair has no class for it, so no answer is right"
+    return f"right would be “{right}”"
+
+
+def outcome(result: DropResult, right: str | None = None) -> str:
+    """Return in two words what happened; the full target's answer is the yardstick.
+
+    Args:
+        result: with the full target's answer.
+        right: the name of the class that the photograph shows, where the pair has it: an answer
+            that is right while the full target is wrong is lucky, not wrong.
+    """
     if result.exited:
         agrees = result.full is None or result.full.class_index == result.guidance.class_index
-        return "early exit" if agrees else "hasty exit"
+        if agrees:
+            return "early exit"
+        return "lucky exit" if result.guidance.name == right else "hasty exit"
     if result.full is None or result.target is None:
         return "dropped"
     if result.full.class_index != result.target.class_index:
-        return "wrong drop"
+        return "lucky drop" if result.target.name == right else "wrong drop"
     return "good drop" if result.macs.saved >= 0 else "no saving"
 
 

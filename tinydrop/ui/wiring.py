@@ -19,6 +19,9 @@ PRIVATE: dict[str, Any] = {"api_visibility": "private"}
 QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden"} | PRIVATE
 MODEL: dict[str, Any] = {"show_progress": "hidden"} | PRIVATE | MODEL_QUEUE
 
+CAME = "() => document.documentElement.classList.remove('td-coming')"
+"""What a link names has come, or a sentence on why not; see coming.js."""
+
 CONTROLS = ("tau", "gamma", "temperature", "rule", "selector", "accounting")
 MOVING = (
     "message", "mask", "decision", "cost", "cost_formula", "answers", "curve", "budget_formula",
@@ -56,13 +59,15 @@ def wire(demo: gr.Blocks, parts: Parts, explore: Explore) -> None:
         some(parts, EVERY),
         **MODEL | {"show_progress": "full"},
         show_progress_on=[parts["pair_note"]],
+        trigger_mode="always_last",
     )
 
     def restore(request: gr.Request, accounting: str) -> Any:
         query = dict(request.query_params)
         return keyed(parts, explore.restore(query, lambda _text, _share: None, accounting))
 
-    demo.load(restore, [parts["accounting"]], some(parts, EVERY), **MODEL)
+    shown = demo.load(restore, [parts["accounting"]], some(parts, EVERY), **MODEL)
+    shown.then(None, js=CAME, **PRIVATE)
 
 
 def _wire_controls(parts: Parts, explore: Explore, controls: list[Any]) -> None:

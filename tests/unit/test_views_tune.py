@@ -135,6 +135,7 @@ class TestWords:
     def test_one_unit_for_all_that_stand_together(self) -> None:
         assert macs_words(20e6, 4.4e9) == "0.020 GMACs"
         assert macs_words(204e6, 184.6e6) == "204.0 MMACs"
+        assert macs_words(151e6, 276e6) == "151.0 MMACs"
 
 
 class TestNumbers:

@@ -29,7 +29,7 @@ def percent(share: float) -> str:
 
 def macs_unit(largest: int) -> tuple[float, str]:
     """Return (divisor, unit) that suit a group of figures whose largest is given, in MACs."""
-    return (1e9, "GMACs") if largest >= 2e8 else (1e6, "MMACs")
+    return (1e9, "GMACs") if largest >= 1e9 else (1e6, "MMACs")
 
 
 def amount(macs: int, unit: float) -> str:

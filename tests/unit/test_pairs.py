@@ -74,6 +74,8 @@ def test_a_pair_survives_writing_and_reading(tmp_path: Path) -> None:
         models={"guidance": ("resnet10t", small), "target": ("vit_tiny_patch16_224", big)},
         dtype=torch.float32,
     )
+    written = (tmp_path / "mine").iterdir()
+    assert len({file.stat().st_mode for file in written}) == 1, "who may read one may read all"
     again = load_pair(tmp_path / "mine")
     assert (again.name, again.classes, again.setting) == ("mine", tuple(names), pair.setting)
     assert again.digest == pair.digest
@@ -122,7 +124,7 @@ def test_a_damaged_pair_gets_one_sentence(folder: Path, damage: object, says: st
 
 
 def test_an_unknown_pair_lists_the_choices() -> None:
-    with pytest.raises(SettingError, match="use bundled, bundled-200, l1-vit-b"):
+    with pytest.raises(SettingError, match="use bundled, bundled-24, l1-vit-b"):
         load_pair("nonsense")
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import safetensors.torch
 import torch
 
 from tinydrop.backbones import build_model, wrap_guidance, wrap_target
@@ -17,7 +16,7 @@ from tinydrop.budget import Setting
 from tinydrop.errors import SettingError, WeightsUnavailableError
 from tinydrop.images import InputSpec
 from tinydrop.pairs.pair import Pair, weights_digest
-from tinydrop.pairs.weights import read_weights
+from tinydrop.pairs.weights import read_weights, write_weights
 
 __all__ = ["load_pair_folder", "read_pair_card", "save_pair"]
 
@@ -96,7 +95,7 @@ def save_pair(
                 key: (value.to(dtype) if value.is_floating_point() else value).contiguous()
                 for key, value in module.state_dict().items()
             }
-            safetensors.torch.save_file(state, folder / f"{role}.safetensors")
+            write_weights(folder / f"{role}.safetensors", state)
         (folder / "pair.json").write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
     except OSError as error:
         raise SettingError(

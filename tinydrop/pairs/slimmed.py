@@ -9,7 +9,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import safetensors.torch
 import torch
 from torch import nn
 
@@ -17,7 +16,7 @@ from tinydrop.backbones import build_model, describe_target, wrap_target
 from tinydrop.errors import SettingError, WeightsUnavailableError
 from tinydrop.images import InputSpec
 from tinydrop.pairs.pair import Pair
-from tinydrop.pairs.weights import read_weights
+from tinydrop.pairs.weights import read_weights, write_weights
 from tinydrop.slimming import Slimmed, SlimmedTransformer, SlimmingPlan
 
 __all__ = [
@@ -200,7 +199,7 @@ def save_slimmed(
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        safetensors.torch.save_file(state, folder / _WEIGHTS)
+        write_weights(folder / _WEIGHTS, state)
         (folder / _CARD).write_text(json.dumps(written, indent=1) + "\n", encoding="utf-8")
     except OSError as error:
         raise SettingError(

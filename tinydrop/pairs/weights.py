@@ -1,7 +1,8 @@
-"""Reading a safetensors file, the only way that weights come in."""
+"""Safetensors files, the only way that weights come in and go out."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import safetensors
@@ -10,7 +11,7 @@ import torch
 
 from tinydrop.errors import WeightsUnavailableError
 
-__all__ = ["read_weights"]
+__all__ = ["read_weights", "write_weights"]
 
 
 def read_weights(
@@ -35,3 +36,15 @@ def read_weights(
             f"{path} is not a readable safetensors file ({error}); {remedy}."
         ) from error
     return tensors
+
+
+def write_weights(path: Path, tensors: Mapping[str, torch.Tensor]) -> None:
+    """Write tensors by name, in a file that others may read as they may its neighbours.
+
+    ``safetensors.torch.save_file`` makes a file for its owner alone, which a server that runs as
+    somebody else cannot open.
+
+    Raises:
+        OSError: if the file cannot be written.
+    """
+    path.write_bytes(safetensors.torch.save(dict(tensors)))

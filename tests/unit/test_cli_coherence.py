@@ -16,6 +16,7 @@ from tinydrop import SELECTORS, TinyDrop
 from tinydrop.backbones import target_own_maps
 from tinydrop.cli import coherence, main
 from tinydrop.coherence import COHERENCE_METRICS, MAP_METRICS, VERDICT_KINDS
+from tinydrop.pairs import load_pair
 from tinydrop.pipeline import Guide
 from tinydrop.results import softmax
 from tinydrop.tokens import PatchGrid, TokenSelection
@@ -68,12 +69,12 @@ def test_json_follows_the_contract(capsys: pytest.CaptureFixture[str], drop: Tin
         assert values["components_4"] == len(pieces(mask.reshape(8, 8), SIDES))
 
 
-def test_the_map_is_described_as_the_guidance_made_it(
-    capsys: pytest.CaptureFixture[str], drop: TinyDrop
-) -> None:
-    _, out, _ = run(capsys, "coherence", SAMPLES[0], "--selector", "hirescam", "--json")
+def test_the_map_is_described_as_the_guidance_made_it(capsys: pytest.CaptureFixture[str]) -> None:
+    # A pair whose map has fewer cells than there are patches.
+    which = ("--pair", "bundled-24", "--selector", "hirescam", "--json")
+    _, out, _ = run(capsys, "coherence", SAMPLES[0], *which)
     (row,) = json.loads(out)
-    spec = drop.pair.guidance.spec
+    spec = load_pair("bundled-24").guidance.spec
     assert row["map"]["method"] == "hirescam"
     assert row["map"]["layer"] == spec.layer
     assert row["map"]["grid_size"] == [spec.map_grid.rows, spec.map_grid.cols] != row["grid_size"]

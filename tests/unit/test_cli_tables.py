@@ -69,7 +69,7 @@ def test_a_setting_is_tuned_on_one_half_and_reported_on_the_other(
     report = json.loads(out)
     assert code == 0
     assert report["tuned_on"]["accuracy_drop"] <= 1.0
-    assert report["tuned_on"]["pictures"] + report["held_out"]["pictures"] == 3250
+    assert report["tuned_on"]["pictures"] + report["held_out"]["pictures"] == 5000
     assert {"guidance", "target", "cascade", "no_exit", "random", "uniform"} <= set(
         report["baselines"]
     )

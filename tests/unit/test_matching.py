@@ -102,7 +102,7 @@ def test_one_class_of_the_pair_alone_measures_nothing() -> None:
 @pytest.mark.shared
 @pytest.mark.skipif(not SHARED.is_dir(), reason="../shared/data/tiny-imagenet-200 is not here")
 @pytest.mark.parametrize(
-    ("name", "pictures", "classes"), [("bundled", 3250, 24), ("bundled-200", 5000, 200)]
+    ("name", "pictures", "classes"), [("bundled", 5000, 200), ("bundled-24", 3250, 24)]
 )
 def test_a_shipped_pair_knows_the_pictures_that_it_was_measured_on(
     name: str, pictures: int, classes: int

@@ -139,8 +139,8 @@ def test_an_exported_pair_is_named_and_grouped_as_asked(
     assert dict(load_pair(trained / "pair").groups) == {}
 
 
-def test_the_pair_of_200_classes_has_the_groups_of_tiny_imagenet() -> None:
-    pair = load_pair("bundled-200")
+def test_the_bundled_pair_has_the_groups_of_tiny_imagenet() -> None:
+    pair = load_pair("bundled")
     path = Path(__file__).parents[2] / "assets" / "pairs" / "tiny-imagenet-groups.json"
     groups = read_groups(path, pair.classes)
     assert len(groups) == 24

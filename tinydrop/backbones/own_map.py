@@ -6,8 +6,9 @@ pooled, these are what the last block's attention reads (the output of its first
 maps of such guidances). Where patches are pooled, they are the output of the final norm.
 
 Normalised, since the token before a norm has the same effect at any length: gradient x activation
-is zero there but for the norm's epsilon. The attention of the class token was tried as well: on the
-bundled pair, patches that it ranks highest support the target's own answer less than random ones.
+is zero there but for the norm's epsilon. The attention of the class token was tried as well: with
+the pair of 24 classes, patches that it ranks highest support the target's own answer less than
+random ones.
 """
 
 from __future__ import annotations

@@ -38,14 +38,14 @@ SHIPPED: Mapping[str, ShippedPair] = MappingProxyType(
         for pair in (
             ShippedPair(
                 "bundled",
-                "Bundled pair, offline",
+                "200 classes, offline",
                 "Comes with the app: small, works offline, and often wrong.",
             ),
             ShippedPair(
-                "bundled-200",
-                "200 classes, offline",
-                "Comes with the app: tells 200 classes apart instead of 24 groups of them, so it "
-                "is wrong more often; the other pages stay with the bundled pair.",
+                "bundled-24",
+                "24 everyday classes, offline",
+                "Comes with the app: tells 24 groups of classes apart, such as cats from dogs; the "
+                "other pages stay with the first pair.",
             ),
         )
     }

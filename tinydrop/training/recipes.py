@@ -205,7 +205,7 @@ _CPU_EFFICIENTFORMER = replace(
             "distillation": False,
         },
         sizes=(),
-        epochs=4,
+        epochs=3,
         lr=1e-2,
     ),
 )

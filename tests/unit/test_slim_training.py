@@ -206,7 +206,7 @@ def test_killed_and_resumed_is_the_same_run(pair, data, tmp_path) -> None:
 def test_the_command_trains_exports_and_measures(pair_folder, shards, tmp_path, capsys) -> None:
     out = tmp_path / "run"
     common = ["train", "sit", "--teacher", str(pair_folder), "--data", str(shards), "--json"]
-    settings = ["--stages", "1,1", "--ratios", "0.5", "--epochs", "1", "--batch", "10"]
+    settings = ["--ratios", "0.5", "--epochs", "1", "--batch", "10"]
     assert main([*common, "--out", str(out), *settings, "--look-every", "4"]) == 0
     report = json.loads(capsys.readouterr().out)
     assert report["pictures"] == 24

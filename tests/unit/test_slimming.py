@@ -22,6 +22,7 @@ from tinydrop.slimming import (
     SlimmingPlan,
     TokenSlimming,
     compose,
+    even_stages,
     plan_named,
     teacher_tokens,
 )
@@ -165,6 +166,8 @@ def test_the_published_placements() -> None:
     assert PLACEMENTS["sit-l"].tokens(324) == (324, 162, 81, 40)
     assert plan_named("deit", [0.7]).tokens(196) == (196, 137, 96, 67)
     assert plan_named([2, 2, 2]) == SlimmingPlan((2, 2, 2), (0.5, 0.5))
+    expected = {2: (1, 1), 3: (1, 1, 1), 6: (2, 2, 2), 9: (3, 3, 3), 11: (3, 4, 4), 12: (4, 4, 4)}
+    assert {depth: even_stages(depth) for depth in expected} == expected
     # 0.1 * 0.7 * 10 ends just below 0.7 and 0.29 * 100 just below 29.
     assert SlimmingPlan((1, 1), (0.29,)).tokens(100) == (100, 29)
 

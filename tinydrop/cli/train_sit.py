@@ -30,10 +30,9 @@ def add_sit(kinds: argparse._SubParsersAction[Any]) -> None:
     )
     sit.add_argument(
         "--stages",
-        default="2,2,2",
         metavar="S",
         help="blocks of every stage, a slimming module between each two, or a placement by name: "
-        "sit-t, sit-xs, sit-s, sit-m, sit-l, deit (default 2,2,2)",
+        "sit-t, sit-xs, sit-s, sit-m, sit-l, deit (default: three even stages)",
     )
     sit.add_argument(
         "--ratios",
@@ -100,7 +99,7 @@ def _train_sit(arguments: argparse.Namespace) -> int:
         out=arguments.out,
         name=arguments.name or f"{pair.name}-sit",
         recipe=SlimRecipe(
-            plan=_plan(arguments),
+            plan=_plan(arguments, pair.target.spec.depth),
             hard=arguments.hard_topk,
             reverse=not arguments.no_reverse,
             distil=not arguments.no_frd,
@@ -118,10 +117,10 @@ def _train_sit(arguments: argparse.Namespace) -> int:
     return _print(training.run(complain), arguments)
 
 
-def _plan(arguments: argparse.Namespace) -> SlimmingPlan:
-    from tinydrop.slimming import plan_named
+def _plan(arguments: argparse.Namespace, depth: int) -> SlimmingPlan:
+    from tinydrop.slimming import even_stages, plan_named
 
-    text = arguments.stages.strip()
+    text = (arguments.stages or ",".join(map(str, even_stages(depth)))).strip()
     try:
         stages = [int(part) for part in text.split(",")] if text[:1].isdigit() else text
         ratios = arguments.ratios and [float(part) for part in arguments.ratios.split(",")]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from tinydrop.slimming.loss import FrdLoss, FrdWeights, recalibration_loss, token_distance
 from tinydrop.slimming.modules import HardTopK, ReverseSlimming, TokenSlimming
-from tinydrop.slimming.plan import PLACEMENTS, SlimmingPlan, plan_named
+from tinydrop.slimming.plan import PLACEMENTS, SlimmingPlan, even_stages, plan_named
 from tinydrop.slimming.student import (
     Reverse,
     Slimmed,
@@ -36,6 +36,7 @@ __all__ = [
     "SlimmingPlan",
     "TokenSlimming",
     "compose",
+    "even_stages",
     "plan_named",
     "recalibration_loss",
     "teacher_tokens",

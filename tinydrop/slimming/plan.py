@@ -102,6 +102,15 @@ The latter stands before blocks 4, 7 and 10; it was published with the ratios 0.
 """
 
 
+def even_stages(depth: int) -> tuple[int, ...]:
+    """Return the blocks of three stages as even as can be, the later ones longer.
+
+    Fewer than three stages where there are fewer blocks.
+    """
+    parts = min(3, depth)
+    return tuple((depth + place) // parts for place in range(parts))
+
+
 def plan_named(stages: str | Sequence[int], ratios: Sequence[float] | None = None) -> SlimmingPlan:
     """Return a plan from a name in ``PLACEMENTS`` or from stages.
 

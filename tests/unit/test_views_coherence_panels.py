@@ -56,15 +56,23 @@ def test_lost_positions_are_stated_at_their_worst_level() -> None:
 
 
 @pytest.mark.parametrize(
-    ("own", "words"),
+    ("own", "full", "words"),
     [
-        (np.linspace(20, 80, 10), "coherence helps: 80.0 % right"),
-        (np.linspace(80, 20, 10), "coherence hurts, against expectation: 20.0 % right"),
-        (np.linspace(50, 52, 10), "makes no difference beyond chance: 52.0 % right"),
+        (
+            np.linspace(20, 50, 10), 60,
+            "coherence helps: dropping costs the most coherent tenth 10.0 points and the least "
+            "coherent 40.0 (right with every patch: 60.0 and 60.0 %).",
+        ),
+        (np.linspace(50, 20, 10), 60, "coherence hurts, against expectation: dropping costs"),
+        (np.linspace(50, 52, 10), 60, "makes no difference beyond chance: dropping costs"),
+        # Coherent maps on easy pictures: every patch gains as much.
+        (np.linspace(20, 80, 10), np.linspace(25, 85, 10).round(), "no difference beyond chance"),
     ],
-)
-def test_whether_coherence_helps_depends_on_the_figures(own: np.ndarray, words: str) -> None:
-    assert words in said({}, tenths=tenths(own.round()))
+)  # fmt: skip
+def test_whether_coherence_helps_depends_on_the_figures(
+    own: np.ndarray, full: object, words: str
+) -> None:
+    assert words in said({}, tenths=tenths(own.round(), full))
 
 
 def test_a_map_is_held_against_what_sees_nothing() -> None:

@@ -49,6 +49,7 @@ from tinydrop.quality.measure import (
     measure_quality,
 )
 from tinydrop.quality.statistics import (
+    Z95,
     Estimate,
     average_ranks,
     mean_estimate,
@@ -78,6 +79,7 @@ __all__ = [
     "REDRAWS",
     "SMALL_OBJECT",
     "TABLES",
+    "Z95",
     "CoherenceTable",
     "DriftTable",
     "Estimate",

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from tinydrop.errors import SettingError
 
-__all__ = ["Estimate", "average_ranks", "mean_estimate", "paired_gain", "spearman", "wilson"]
+__all__ = ["Z95", "Estimate", "average_ranks", "mean_estimate", "paired_gain", "spearman", "wilson"]
 
 Floats = npt.NDArray[np.float64]
 

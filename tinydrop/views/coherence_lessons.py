@@ -8,6 +8,7 @@ from tinydrop.budget import BUDGET_LEVELS
 from tinydrop.quality import (
     OBJECT,
     SMALL_OBJECT,
+    Z95,
     CoherenceTable,
     InterventionTable,
     MethodQuality,
@@ -166,22 +167,29 @@ def _positions(table: InterventionTable) -> str:
 
 
 def _tenths(table: CoherenceTable) -> str:
-    """Say whether coherent kept sets are answered right more often, at half of the patches."""
+    """Say whether dropping costs less where the kept set is coherent, at half of the patches.
+
+    Held against every patch on the same pictures: an easy picture may have a coherent map. The
+    four shares are taken as independent, which overstates the chance between them.
+    """
     at = BUDGET_LEVELS // 2 - 1
     there = np.flatnonzero(table.pictures[at])
     if there.size < 2:
         return ""
     first, last = there[0], there[-1]
     own, full = table.accuracy[at], table.full_accuracy[at]
-    low, high = (end[at] for end in table.interval)
-    apart = low[last] > high[first] or low[first] > high[last]
+    ends = [last, first]
+    lost = full[ends] - own[ends]
+    shares = np.stack([own[ends], full[ends]])
+    chance = Z95 * float(np.sqrt((shares * (1 - shares) / table.pictures[at][ends]).sum()))
     figures = (
-        f"{100 * own[last]:.1f} % right for the most coherent tenth and {100 * own[first]:.1f} % "
-        f"for the least (every patch: {100 * full[last]:.1f} and {100 * full[first]:.1f} %)"
+        f"dropping costs the most coherent tenth {100 * lost[0]:.1f} points and the least coherent "
+        f"{100 * lost[1]:.1f} (right with every patch: {100 * full[last]:.1f} and "
+        f"{100 * full[first]:.1f} %)"
     )
-    if not apart:
+    if abs(lost[1] - lost[0]) <= chance:
         return f"At half the patches coherence makes no difference beyond chance: {figures}."
-    helps = "helps" if own[last] > own[first] else "hurts, against expectation"
+    helps = "helps" if lost[0] < lost[1] else "hurts, against expectation"
     return f"At half the patches coherence {helps}: {figures}."
 
 

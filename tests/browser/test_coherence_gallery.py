@@ -64,10 +64,10 @@ def test_it_opens_filled_and_asks_nobody_else(gallery: Any, seen: Seen) -> None:
 
 
 def test_a_chip_filters_and_more_shows_more(gallery: Any) -> None:
-    choose(gallery, "border-bound")
+    choose(gallery, "off-object")
     tags = gallery.locator("#cg-cards .cg-tags").all_inner_texts()
     assert len(tags) == 24
-    assert all("border-bound" in text for text in tags)
+    assert all("off-object" in text for text in tags)
     gallery.locator("#cg-cards [data-do=more]").click()
     gallery.wait_for_function("document.querySelectorAll('#cg-cards .cg-card').length === 48")
 

@@ -20,7 +20,7 @@ class TestPhone:
         assert overflow(page) <= 0
         page.click("[data-action=python]")
         assert overflow(page) <= 0
-        page.tap("[data-sample=cat]")
+        page.tap("[data-sample=bison]")
         changed(page, before)
         assert overflow(page) <= 0
 

@@ -29,7 +29,10 @@ _SALIENCY_METHODS = ("gradcam", "gradcam++", "hirescam", "layercam", "eigencam")
 
 def add_pair(parser: argparse.ArgumentParser) -> None:
     """Add the arguments that name a pair."""
-    parser.add_argument("--pair", help="bundled (default), bundled-24, a preset, or a pair folder")
+    parser.add_argument(
+        "--pair",
+        help="bundled (default), bundled-efficientformer, bundled-24, a preset, or a pair folder",
+    )
     parser.add_argument("--guidance", metavar="MODEL", help="timm name; needs --target")
     parser.add_argument("--target", metavar="MODEL", help="timm name; needs --guidance")
     parser.add_argument(

@@ -42,6 +42,12 @@ SHIPPED: Mapping[str, ShippedPair] = MappingProxyType(
                 "Comes with the app: small, works offline, and often wrong.",
             ),
             ShippedPair(
+                "bundled-efficientformer",
+                "200 classes, EfficientFormer guide, offline",
+                "Comes with the app: the same target, with a guide of the paper's family that is "
+                "as often right as its target; the other pages stay with the first pair.",
+            ),
+            ShippedPair(
                 "bundled-24",
                 "24 everyday classes, offline",
                 "Comes with the app: tells 24 groups of classes apart, such as cats from dogs; the "

@@ -124,7 +124,9 @@ def test_a_damaged_pair_gets_one_sentence(folder: Path, damage: object, says: st
 
 
 def test_an_unknown_pair_lists_the_choices() -> None:
-    with pytest.raises(SettingError, match="use bundled, bundled-efficientformer, bundled-24, l1-vit-b"):
+    with pytest.raises(
+        SettingError, match="use bundled, bundled-efficientformer, bundled-24, l1-vit-b"
+    ):
         load_pair("nonsense")
 
 

@@ -43,7 +43,7 @@ SHIPPED: Mapping[str, ShippedPair] = MappingProxyType(
             ),
             ShippedPair(
                 "bundled-efficientformer",
-                "200 classes, EfficientFormer guide, offline",
+                "EfficientFormer guide, offline",
                 "Comes with the app: the same target, with a guide of the paper's family that is "
                 "as often right as its target; the other pages stay with the first pair.",
             ),

@@ -231,10 +231,10 @@ def test_every_shipped_pair_answers_offline(page: Any, seen: Seen) -> None:
     for shipped in (*SHIPPED.values(), SHIPPED["bundled"]):
         page.locator("#td-pair input").click()
         page.locator("ul[role=listbox] li", has_text=shipped.title).first.click()
-        classes = len(read_pair_card(shipped.folder)["classes"])
+        card = read_pair_card(shipped.folder)
         page.wait_for_function(
             "text => document.querySelector('#td-foot').innerText.includes(text)",
-            arg=f"{classes} classes",
+            arg=f"{card['title']}, {len(card['classes'])} classes",
         )
         settled(page)
         assert page.get_by_text(shipped.note).is_visible()

@@ -241,6 +241,7 @@ def test_the_command_trains_exports_and_measures(pair_folder, shards, tmp_path, 
     [
         (["--stages", "1,1,1"], "add up to 2"),
         (["--stages", "1,x"], "whole numbers"),
+        (["--stages", ""], "no placement ''"),
         (["--stages", "sit-s"], "16 blocks"),
         (["--minutes", "0"], "above 0"),
         (["--limit", "0"], "from 1 on"),

@@ -120,7 +120,8 @@ def _train_sit(arguments: argparse.Namespace) -> int:
 def _plan(arguments: argparse.Namespace, depth: int) -> SlimmingPlan:
     from tinydrop.slimming import even_stages, plan_named
 
-    text = (arguments.stages or ",".join(map(str, even_stages(depth)))).strip()
+    even = ",".join(map(str, even_stages(depth)))
+    text = even if arguments.stages is None else arguments.stages.strip()
     try:
         stages = [int(part) for part in text.split(",")] if text[:1].isdigit() else text
         ratios = arguments.ratios and [float(part) for part in arguments.ratios.split(",")]

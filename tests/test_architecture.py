@@ -41,6 +41,7 @@ ROOMS = [
     "quality",
     "comparison",
     "training",
+    "errands",
     "views",
     "ui",
     "cli",

@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 
 from tinydrop.errors import TinyDropError
+from tinydrop.ui.blocks import AppBlocks
 from tinydrop.ui.check_page import Check, check_page, wire_check
 from tinydrop.ui.coherence_collection import Collection
 from tinydrop.ui.coherence_gallery import Gallery, wire_gallery
@@ -39,7 +40,7 @@ def studio_benches(studio: Studio) -> Benches:
 
 
 def add_pages(
-    demo: gr.Blocks,
+    demo: AppBlocks,
     explore_page: Callable[[], Parts],
     explore: Explore,
     studio: Studio,
@@ -67,8 +68,8 @@ def add_pages(
     wire_gallery(coherence, coherence_parts, Gallery(Collection(benches)))
     table = CompareStudy(studio.pipeline(BUNDLED).pair)
     wire_compare(compare, compare_parts, comparing, table, explore_parts)
-    wire_check(models, check_parts, Check())
-    wire_tune(demo, pages, parts, Tune(benches), Jobs(studio.pipeline), explore_parts, explore)
+    wire_check(models, check_parts, Check(), demo)
+    wire_tune(demo, pages, parts, Tune(benches), Jobs(), explore_parts, explore, demo)
     return explore_parts
 
 

@@ -41,7 +41,9 @@ class Runner(Protocol):
 
     def __call__(
         self, kind: str, wish: Mapping[str, Any], should_stop: Callable[[], bool]
-    ) -> Iterator[Message]: ...
+    ) -> Iterator[Message]:
+        """Yield what the errand tells."""
+        ...
 
 
 def run_errand(

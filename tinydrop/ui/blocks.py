@@ -59,7 +59,7 @@ class AppBlocks(gr.Blocks):  # type: ignore[misc]
         return found is not None and bool(found.queue or found.current_concurrency)
 
     def ahead(self, session: str | None, lane: str) -> int | None:
-        """Return how many events come before a session's first one in a lane; None if none waits."""
+        """Return how many come before a session's first event in a lane; None if none waits."""
         found = self._queue.event_queue_per_concurrency_id.get(lane)
         for place, event in enumerate(self._waiting(lane)):
             if event.session_hash == session:

@@ -134,7 +134,8 @@ def fetching(pair: str, doing: str, share: float | None = None, *, asks: bool = 
     wish = f' data-load="{escape(pair)}"' if asks else ""
     value = "" if share is None else f' value="{share:.3f}"'
     return (
-        f'<div class="tn-progress"{wish}><progress aria-label="Fetching the pair"{value}></progress>'
+        f'<div class="tn-progress"{wish}><progress aria-label="Fetching the pair"{value}>'
+        "</progress>"
         f'<p class="td-hint" role="status">{doing}</p>'
         '<button type="button" class="td-button" data-action="stop">Stop</button></div>'
     )

@@ -52,7 +52,7 @@ def add_pages(
     nothing of them. To build them only then (``gr.render``) was tried: the app opened a tenth to a
     sixth faster, but the first click on every other tab took up to a second longer.
     """
-    comparing = Compare(studio, explore.samples)
+    comparing = Compare(studio, explore.samples, crowd=demo)
     with gr.Tabs(selected=EXPLORE_ID, elem_id="td-pages") as pages:
         with gr.Tab("Explore", id=EXPLORE_ID):
             explore_parts = explore_page()
@@ -64,7 +64,9 @@ def add_pages(
             compare_parts = compare_page(comparing.depth)
         with gr.Tab("Models", id=CHECK_ID) as models:
             check_parts = check_page()
-    wire_coherence(coherence, coherence_parts, Coherence(studio, explore.samples), explore_parts)
+    wire_coherence(
+        coherence, coherence_parts, Coherence(studio, explore.samples, demo), explore_parts
+    )
     wire_gallery(coherence, coherence_parts, Gallery(Collection(benches)))
     table = CompareStudy(studio.pipeline(BUNDLED).pair)
     wire_compare(compare, compare_parts, comparing, table, explore_parts)

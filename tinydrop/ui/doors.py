@@ -26,6 +26,7 @@ EVENT_BYTES = 1_000_000
 RUNNING_ALLOWED = 8
 """Quick events of one session that may run at once."""
 TOO_LARGE = "An event's values have up to {limit:,} bytes, got {size:,}; upload files as files."
+NO_EVENT = "An event is a JSON object with its values; see the API page."
 TOO_MANY = "{count} of your requests are running here already; wait for them and try again."
 
 
@@ -56,7 +57,11 @@ class Doors:
             sentence = TOO_LARGE.format(limit=EVENT_BYTES, size=size)
             await _refuse(send, 413, sentence)
             return
-        session, fn_index = _named(body)
+        named = _named(body)
+        if named is None:
+            await _refuse(send, 400, NO_EVENT)
+            return
+        session, fn_index = named
         watched = isinstance(blocks, AppBlocks)
         if session and watched:
             blocks.slim(session)
@@ -109,15 +114,16 @@ def _again(body: bytes, receive: Receive) -> Receive:
     return channel
 
 
-def _named(body: bytes) -> tuple[str, object]:
-    """Return the session and the event that a body names, which may be anything."""
+def _named(body: bytes) -> tuple[str, object] | None:
+    """Return the session and the event that a body names; None for one that is no event."""
     try:
         data = json.loads(body)
-    except ValueError:
-        return "", None
-    if not isinstance(data, dict) or not isinstance(data.get("session_hash"), str):
-        return "", None
-    return data["session_hash"], data.get("fn_index")
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(data, dict):
+        return None
+    session = data.get("session_hash")
+    return session if isinstance(session, str) else "", data.get("fn_index")
 
 
 async def _refuse(send: Send, status: int, sentence: str) -> None:

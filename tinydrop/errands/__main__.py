@@ -87,7 +87,10 @@ def main(kind: str) -> int:
 
 def _leave_with_parent() -> None:
     """End this process when the one that started it is gone: its end of the pipe is closed."""
-    sys.stdin.buffer.read()
+    while os.read(
+        0, 4096
+    ):  # not through sys.stdin: its lock would hold up an end in the main thread
+        pass
     os._exit(1)
 
 

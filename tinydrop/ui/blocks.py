@@ -10,8 +10,8 @@ from gradio.server_messages import ProcessCompletedMessage
 
 __all__ = ["SESSIONS_HELD", "WAITING_ALLOWED", "AppBlocks"]
 
-SESSIONS_HELD = 1000
-"""Sessions whose state is kept; one holds about 30 kB, identifiers and no pictures."""
+SESSIONS_HELD = 500
+"""Sessions whose state is kept; one holds about 70 kB, identifiers and no pictures."""
 CLOSED_HELD = 32
 """Closed pages whose state is kept for a moment: a connection may come back."""
 WAITING_ALLOWED = 4
@@ -104,7 +104,7 @@ class AppBlocks(gr.Blocks):  # type: ignore[misc]
             if not isinstance(state.config_values, _Forgetful):
                 state.config_values = _Forgetful()
 
-    def page_closed(self, request: gr.Request) -> None:
+    async def page_closed(self, request: gr.Request) -> None:
         """Drop the state of pages that closed; of the last few a little later."""
         session = request.session_hash
         if session is None:

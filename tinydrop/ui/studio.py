@@ -29,7 +29,8 @@ from tinydrop.ui.look import BUNDLED, Look
 
 __all__ = ["BUNDLED", "Look", "Scene", "Studio"]
 
-MAX_PICTURE_BYTES = 400e6
+MAX_PICTURE_BYTES = 150e6
+"""Of decoded pictures that are held; one that had to go is decoded again."""
 DECODED_AT_ONCE = 2
 LET_GO = (
     "The pair {pair} is no longer held here, because another visitor chose another one; choose it "
@@ -88,7 +89,7 @@ class Studio:
             64, MAX_PICTURE_BYTES, lambda guide: 3.0 * guide.picture.size[0] * guide.picture.size[1]
         )
         self._pictures: BoundedCache[str, Picture] = BoundedCache(
-            16, MAX_PICTURE_BYTES / 2, lambda one: 3.0 * one.size[0] * one.size[1]
+            8, MAX_PICTURE_BYTES / 3, lambda one: 3.0 * one.size[0] * one.size[1]
         )
         self._decoding = threading.Semaphore(DECODED_AT_ONCE)
         self._ranked: BoundedCache[tuple[str, str, str], Selected] = BoundedCache(512)

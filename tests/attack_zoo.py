@@ -209,7 +209,7 @@ REFUSED: Mapping[str, tuple[Callable[[], bytes], str]] = {
     ),
     "TIFF with ten million values for one tag": (
         lambda: tagged_tiff(64, 64, {258: (3, (8,) * 10_000_000), 273: (4, (8,))}),
-        "is damaged or cut short",
+        "is a TIFF file with more values in one entry than a picture needs",
     ),
     "BMP of run lengths, one pixel each": (
         lambda: run_length_bmp(6_000, 6_000, b"\x01\x07" * 2_000_000),
@@ -221,11 +221,11 @@ REFUSED: Mapping[str, tuple[Callable[[], bytes], str]] = {
     ),
     "JPEG with a hundred thousand tables": (
         lambda: with_segments(encode(gradient(), "JPEG"), segment(0xDD, b"\0\0") * 100_000),
-        "is damaged or cut short",
+        "is a JPEG file with more tables than a picture needs",
     ),
     "PNG with a hundred thousand chunks": (
         lambda: flat_png(9, 9, 8, 2, chunk(b"abCd", b"") * 100_000),
-        "is damaged or cut short",
+        "is a PNG file with more chunks than a picture needs",
     ),
 }
 """What it is -> (its bytes, words of its refusal)."""

@@ -5,14 +5,13 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
-from tinydrop.decoding.budget import Layout
+from tinydrop.decoding.budget import Layout, OverfullError
 from tinydrop.decoding.exif import exif_orientation, xmp_orientation
 
 __all__ = ["bmp_layout", "gif_layout", "png_layout", "webp_layout"]
 
 _MAX_CHUNKS = 65_536
 _MAX_BLOCKS = 1_000_000
-_RLE_PIXELS, _RLE_BYTES = 4_000_000, 1_000_000
 _WEBP_CANVASES = 8
 """Bytes per pixel of libwebp's two canvases."""
 
@@ -38,7 +37,7 @@ def png_layout(data: bytes) -> Layout:
         if kind == b"IEND":
             break
     else:
-        raise ValueError("too many chunks")
+        raise OverfullError("chunks")
     if len(header) != 13:
         raise ValueError("no header")
     width, height, depth, colour = struct.unpack_from(">IIBB", header)
@@ -75,7 +74,7 @@ def gif_layout(data: bytes) -> Layout:
         else:
             raise ValueError("no picture")
     else:
-        raise ValueError("too many blocks")
+        raise OverfullError("blocks")
     if at + 10 > len(data):
         raise ValueError("cut short")
     left, top, across, down, local = struct.unpack_from("<4HB", data, at + 1)
@@ -98,7 +97,7 @@ def _past_blocks(data: bytes, at: int) -> int:
         at += 1 + length
         if not length:
             return at
-    raise ValueError("too many blocks")
+    raise OverfullError("blocks")
 
 
 def _another_follows(data: bytes, at: int) -> bool:
@@ -160,7 +159,7 @@ def _riff(data: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
         end = at + 8 + length + (length & 1)
         yield kind, data[at + 8 : at + 8 + length], data[at:end]
         at = end
-    raise ValueError("too many chunks")
+    raise OverfullError("chunks")
 
 
 def _webp_frame(kind: bytes, body: bytes) -> tuple[int, int]:
@@ -188,12 +187,11 @@ def bmp_layout(data: bytes) -> Layout:
     run_lengths = packing in (1, 2)
     pixels = width * height
     # PIL unpacks run lengths in Python, and one jump may overshoot by 255 rows.
-    slow = run_lengths and (pixels > _RLE_PIXELS or len(data) > _RLE_BYTES)
     return Layout(
         data=data,
         words="a BMP with run lengths" if run_lengths else "a BMP",
         size=(width, height),
         pixel_bytes=1 if bits <= 8 else 4,
         decoder_bytes=2 * (pixels + 256 * width) if run_lengths else 8 * width,
-        steps=1_000_000_000 if slow else 0,
+        steps=len(data) + pixels // 2 if run_lengths else 0,
     )

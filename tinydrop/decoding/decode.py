@@ -16,7 +16,13 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
-from tinydrop.decoding.budget import MAX_DECODE_BYTES, Layout, check_size, choose_scale
+from tinydrop.decoding.budget import (
+    MAX_DECODE_BYTES,
+    Layout,
+    OverfullError,
+    check_size,
+    choose_scale,
+)
 from tinydrop.decoding.chunks import bmp_layout, gif_layout, png_layout, webp_layout
 from tinydrop.decoding.convert import convert, scale_deep, uses_few_bits
 from tinydrop.decoding.files import MAX_FILE_BYTES, too_heavy
@@ -67,6 +73,11 @@ def decode(data: bytes, name: str) -> tuple[Image.Image, tuple[str, ...]]:
         return _decode(decoder, layout, choose_scale(layout, name), name)
     except PictureError:
         raise
+    except OverfullError as error:
+        raise PictureError(
+            f"'{name}' is a {kind} file with more {error} than a picture needs; export it anew as "
+            f"JPEG or PNG."
+        ) from error
     except MemoryError as error:
         raise PictureError(
             f"'{name}' needs more memory than this machine has free; give a smaller picture."

@@ -6,7 +6,7 @@ import re
 import struct
 from dataclasses import dataclass, field
 
-from tinydrop.decoding.budget import Layout
+from tinydrop.decoding.budget import Layout, OverfullError
 from tinydrop.decoding.exif import exif_orientation, xmp_orientation
 
 __all__ = ["jpeg_layout"]
@@ -100,6 +100,8 @@ def _before_scans(data: bytes, frame: _Frame) -> tuple[list[bytes], int, list[in
         if marker in _FRAMES | _TABLES or first or (marker == 0xEE and segment[:5] == b"Adobe"):
             kept.append(data[at - 2 : at + 2 + len(segment)])
         at += 2 + len(segment)
+    else:
+        raise OverfullError("tables")
     raise ValueError("no scan")
 
 
@@ -126,7 +128,7 @@ def _walk_scans(data: bytes, at: int, frame: _Frame) -> int:
             if found is None:
                 return len(data)
             at = found.start()
-    raise ValueError("too many scans and tables")
+    raise OverfullError("scans and tables")
 
 
 def _next_marker(data: bytes, at: int) -> tuple[int, int]:

@@ -6,7 +6,7 @@ import struct
 from dataclasses import dataclass
 from typing import Any
 
-from tinydrop.decoding.budget import Layout
+from tinydrop.decoding.budget import Layout, OverfullError
 
 __all__ = ["tiff_layout"]
 
@@ -76,15 +76,15 @@ def tiff_layout(data: bytes) -> Layout:
 def _entries(data: bytes, form: _Form, start: int) -> tuple[dict[int, tuple[Any, ...]], int]:
     """Return tag -> (tag, type, count, value or offset) of a directory, and what follows it."""
     (count,) = struct.unpack_from(form.count, data, start)
-    if not 0 < count <= _MAX_TAGS:
-        raise ValueError("a directory that cannot be")
+    if count > _MAX_TAGS:
+        raise OverfullError("entries")
     at = start + struct.calcsize(form.count)
     size = struct.calcsize(form.entry)
     found: dict[int, tuple[Any, ...]] = {}
     for index in range(count):
         entry = struct.unpack_from(form.entry, data, at + index * size)
         if entry[0] in _NEEDED and _SIZES.get(entry[1], 1) * entry[2] > _MAX_TAG_BYTES:
-            raise ValueError("a table that is too long")
+            raise OverfullError("values in one entry")
         found.setdefault(entry[0], entry)
     try:
         (following,) = struct.unpack_from(form.offset, data, at + count * size)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from tinydrop.training.stage import (
     refuse_earlier,
 )
 from tinydrop.training.trainer import Teacher, fast_convolutions, training_device
+from tinydrop.writing import claimed
 
 __all__ = ["STEPS", "PairTraining", "TrainingReport"]
 
@@ -111,7 +113,8 @@ class PairTraining:
             stop: asked before every step, beside the clock.
 
         Raises:
-            SettingError: if something that a stage needs is missing or belongs to another run.
+            SettingError: if something that a stage needs is missing or belongs to another run, or
+                somebody else trains it in the same folder.
         """
         begun = time.monotonic()
         limit = None if self.minutes is None else begun + 60 * self.minutes
@@ -119,6 +122,17 @@ class PairTraining:
         def over() -> bool:
             return stop() or (limit is not None and time.monotonic() >= limit)
 
+        with ExitStack() as held:
+            for name in (*self._wanted, *(("pair",) if self.stage in ("all", "export") else ())):
+                held.enter_context(claimed(self.out / name, "training"))
+            return self._run(say, tell, over)
+
+    def _run(
+        self,
+        say: Callable[[str], None],
+        tell: Callable[[Progress], None],
+        over: Callable[[], bool],
+    ) -> TrainingReport:
         self.check()
         wanted, export = self._wanted, self.stage in ("all", "export")
         device = self.device

@@ -27,6 +27,7 @@ from tinydrop.training.slim import SlimOutcome, train_slimmed
 from tinydrop.training.slim_data import SlimData, known_pictures, load_slim_data, report_set
 from tinydrop.training.slim_recipe import SlimRecipe
 from tinydrop.training.slim_trainer import top1
+from tinydrop.writing import claimed
 
 __all__ = ["SlimTraining", "StudentReport", "evaluate_slimmed", "target_constructor"]
 
@@ -105,8 +106,13 @@ class SlimTraining:
         """Train, export the best student so far and report on the validation pictures.
 
         Raises:
-            SettingError: if the data, the folder or the teacher do not fit.
+            SettingError: if the data, the folder or the teacher do not fit, or somebody else
+                trains in the same folder.
         """
+        with claimed(self.out / "student", "training"):
+            return self._run(tell)
+
+    def _run(self, tell: Callable[[str], None]) -> StudentReport:
         constructor = target_constructor(self.teacher)
         self.recipe.plan.check_depth(self.pair.target.spec.depth, self.pair.target.spec.name)
         data = load_slim_data(self.data, self.pair, limit=self.limit, tell=tell)

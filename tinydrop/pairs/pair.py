@@ -201,5 +201,7 @@ def weights_digest(guidance: Guidance, target: Target, classes: Sequence[str]) -
     for module in (guidance.module, target.module):
         for key, value in sorted(module.state_dict().items()):
             digest.update(f"{key}{tuple(value.shape)}{value.dtype}".encode())
-            digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+            # As bytes: numpy has no bfloat16.
+            raw = value.detach().cpu().contiguous().reshape(-1).view(torch.uint8)
+            digest.update(raw.numpy().tobytes())
     return digest.hexdigest()

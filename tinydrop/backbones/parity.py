@@ -192,6 +192,11 @@ def require_ready(module: nn.Module, name: str, role: str) -> None:
         raise UnsupportedModelError(
             f"{name} has no weights in memory (it lies on the meta device); load it first."
         )
+    if not callable(getattr(module, "get_classifier", None)):
+        raise UnsupportedModelError(
+            f"{name} cannot be a {role}: {type(module).__name__} is no classifier of timm; build "
+            f"one with timm.create_model."
+        )
     if num_classes_of(module) < 1:
         raise UnsupportedModelError(
             f"{name} has no classifier (it only makes features); give it a head, for example "

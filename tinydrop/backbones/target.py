@@ -14,7 +14,7 @@ from torch import nn
 
 from tinydrop.backbones.costs import TargetCost
 from tinydrop.backbones.parity import check_pixels, in_full, require_eval
-from tinydrop.errors import SettingError
+from tinydrop.errors import SettingError, quoted
 from tinydrop.images import InputSpec
 from tinydrop.tokens import PatchGrid
 
@@ -157,7 +157,7 @@ class Target(ABC):
         if positions not in scheme.modes:
             raise SettingError(
                 f"{self.spec.name} can run with positions {', '.join(scheme.modes)} "
-                f"({scheme.name}), got {positions!r}."
+                f"({scheme.name}), got {quoted(positions)}."
             )
         if keep_indices is None:
             if positions == "right":

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from tinydrop.budget import BUDGET_LEVELS
 from tinydrop.coherence import COHERENCE_METRICS
 from tinydrop.data import Dataset, join_tables
-from tinydrop.errors import SettingError, TinyDropError
+from tinydrop.errors import SettingError, TinyDropError, quoted
 from tinydrop.pipeline import TinyDrop, check_selector
 from tinydrop.provenance import TraceProvenance, stated_temperatures
 from tinydrop.selection import SEEDED_ORDERS, map_method
@@ -151,7 +151,9 @@ def _plan(
     pair = drop.pair
     check_selector(selector)
     if seed < 0:
-        raise SettingError(f"A seed is a whole number from 0 on, got {seed!r}; use for example 0.")
+        raise SettingError(
+            f"A seed is a whole number from 0 on, got {quoted(seed)}; use for example 0."
+        )
     offered = offered_pictures(dataset, pair, limit)
     looks = map_method(selector) is not None
     grid, guidance = pair.target.spec.grid, pair.guidance.spec

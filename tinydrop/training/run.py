@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from tinydrop.errors import SettingError
+from tinydrop.errors import SettingError, quoted
 from tinydrop.training.checkpoint import join_parts, write_parts
 from tinydrop.training.export import Finished, export_pair, read_groups
 from tinydrop.training.loop import train_stage
@@ -90,13 +90,13 @@ class PairTraining:
     def __post_init__(self) -> None:
         if self.stage not in STEPS:
             raise SettingError(
-                f"There is no stage {self.stage!r}; choose one of {', '.join(STEPS)}."
+                f"There is no stage {quoted(self.stage)}; choose one of {', '.join(STEPS)}."
             )
         if self.minutes is not None and not self.minutes > 0:
-            raise SettingError(f"A training takes more than 0 minutes, got {self.minutes!r}.")
+            raise SettingError(f"A training takes more than 0 minutes, got {quoted(self.minutes)}.")
         if not self.checkpoint_seconds >= 0:
             raise SettingError(
-                f"Seconds between checkpoints are 0 or more, got {self.checkpoint_seconds!r}."
+                f"Seconds between checkpoints are 0 or more, got {quoted(self.checkpoint_seconds)}."
             )
 
     def run(

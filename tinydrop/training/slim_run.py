@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from tinydrop.errors import SettingError
+from tinydrop.errors import SettingError, quoted
 from tinydrop.macs import target_macs
 from tinydrop.pairs import (
     PRESETS,
@@ -100,7 +100,9 @@ class SlimTraining:
 
     def __post_init__(self) -> None:
         if self.minutes is not None and not self.minutes > 0:
-            raise SettingError(f"--minutes is above 0, got {self.minutes!r}; use for example 30.")
+            raise SettingError(
+                f"--minutes is above 0, got {quoted(self.minutes)}; use for example 30."
+            )
 
     def run(self, tell: Callable[[str], None]) -> StudentReport:
         """Train, export the best student so far and report on the validation pictures.

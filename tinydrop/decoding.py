@@ -33,6 +33,7 @@ __all__ = [
     "MAX_PIXELS",
     "decode",
     "display_name",
+    "file_kind",
     "read_file",
     "upright_rgb",
 ]
@@ -163,6 +164,14 @@ def _choose_decoder(data: bytes, name: str) -> tuple[str, Decoder]:
         return "WebP", WebPImageFile
     kind, advice = _describe(data)
     raise PictureError(f"'{name}' is {kind}, but {EXPECTED_PICTURE} is needed; {advice}.")
+
+
+def file_kind(head: bytes) -> tuple[str, bool]:
+    """Return what a file is by its first 4,096 bytes, and whether it is a picture to be read."""
+    try:
+        return _choose_decoder(head, "")[0], True
+    except PictureError:
+        return _describe(head)[0], False
 
 
 def _describe(data: bytes) -> tuple[str, str]:

@@ -195,9 +195,9 @@ def _by_list(
 
 def _named(label: ClassLabel, known: Mapping[str, str]) -> ClassLabel:
     """Return a class with the name that a list of WordNet ids gives it."""
-    if label.name or label.wnid not in known:
+    if label.name or label.wnid is None:
         return label
-    return replace(label, name=known[label.wnid])
+    return replace(label, name=known.get(label.wnid))
 
 
 def _layout(

@@ -259,7 +259,8 @@ def _neutral(text: str) -> bool:
 def _split_word(text: str) -> str:
     """Return the word that names the split, as it stands; of several, the one that decides."""
     family = family_of(text)
-    return next(w for w in _WORD.findall(text) if _FAMILY.get(w.lower()) == family)
+    words: list[str] = _WORD.findall(text)
+    return next(word for word in words if _FAMILY.get(word.lower()) == family)
 
 
 def _residue(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tinydrop.budget import Setting
+from tinydrop.provenance import cautions
 from tinydrop.sweep import Outcome
 from tinydrop.ui.tune_bench import Bench
 from tinydrop.ui.tune_series import cascade_outcomes
@@ -24,6 +25,7 @@ def signs_of_failure(bench: Bench, setting: Setting) -> tuple[str, ...]:
     return tuple(
         sentence
         for sentence in (
+            *cautions(bench.trace.label, bench.trace.provenance.classes),
             _dearer(outcome),
             _collapse(bench, setting),
             _guidance(outcome, beside["guidance"]),

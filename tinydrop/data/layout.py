@@ -10,8 +10,8 @@ from types import MappingProxyType
 import numpy as np
 import numpy.typing as npt
 
-from tinydrop.data.annotations import Annotations, class_names, read_annotations
-from tinydrop.data.contents import LeftOut, Shelf, sift
+from tinydrop.data.annotations import LISTS, Annotations, class_names, read_annotations
+from tinydrop.data.contents import NO_PICTURE, LeftOut, Shelf, sift
 from tinydrop.data.descent import Parts, Place, descend
 from tinydrop.data.splits import titled, wanted_config, wanted_split
 from tinydrop.data.values import Box, ClassLabel, Dataset, Reader
@@ -135,7 +135,7 @@ def _below(shelf: Shelf, here: Parts) -> Iterable[tuple[str, Parts]]:
     """Yield every file below a folder, and its folders from there on; sorted by path."""
     for path in sorted(shelf.paths):
         parts = PurePosixPath(path).parts
-        if parts[: len(here)] == here:
+        if parts[: len(here)] == here and not path.endswith(LISTS):
             yield path, parts[len(here) : -1]
 
 
@@ -144,7 +144,13 @@ def _by_folder(shelf: Shelf, place: Place, title: str, left_out: LeftOut) -> Lay
     files = list(_below(shelf, place.here))
     inside = [path for path, folders in files if folders]
     pictures = sift(shelf, inside, left_out)
-    loose = sift(shelf, _loose(shelf, place.here), LeftOut())
+    beside = LeftOut()
+    loose = sift(shelf, _loose(shelf, place.here), beside)
+    # Lists and notes lie there by right; pictures that cannot be read are worth a word.
+    for reason in beside.counts:
+        if reason.endswith("picture") and reason != NO_PICTURE:
+            left_out.counts[reason] += beside.counts[reason]
+            left_out.example.setdefault(reason, beside.example[reason])
     if loose:
         note = (
             f"{len(loose)} pictures of {title} lie in no class folder and are left out, "

@@ -48,6 +48,8 @@ class TestOwnZip:
         words = tune.inner_text("#tn-trace")
         assert "80 of mine.zip" in words
         assert "40 class unknown to the pair" in words
+        assert "80 pictures are too few to recommend a setting" in tune.inner_text("#tn-chosen")
+        assert "From only 80 pictures" in tune.inner_text("#tn-numbers")
         drawn(tune)
         tune.get_by_role("button", name="Back to the bundled trace").click()
         tune.wait_for_function(
@@ -71,7 +73,7 @@ class TestOwnZip:
 
     @pytest.mark.parametrize(
         ("name", "sentence"),
-        [("text", "not a readable zip"), ("outside", "leads out of the zip"), ("one", "only")],
+        [("text", "not a readable zip"), ("outside", "leads out of the zip"), ("one", "Only the class")],
     )
     @pytest.mark.thorough
     def test_a_bad_zip_is_a_sentence(

@@ -115,7 +115,7 @@ def compare_methods(
         guide_ms=times.guide_ms,
         skipped=skipped,
         versions=library_versions(drop.pair),
-        notes=(*data_notes(offered, drop.pair, found.truth), *notes),
+        notes=(*notes, *data_notes(offered, drop.pair, found.truth)),
         students={one.card.name: one.card.words for one in students},
     )
     table = Rows(drop.pair, found, own)

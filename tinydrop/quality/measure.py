@@ -127,8 +127,8 @@ def measure_quality(
         skipped=skipped,
         versions=library_versions(drop.pair),
         notes=(
-            *data_notes(offered, drop.pair, figures["truth",]),
             *_notes(drop, plan, count, boxes),
+            *data_notes(offered, drop.pair, figures["truth",]),
         ),
     )
     report, interventions = _tables(plan, provenance, figures)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from tinydrop.budget import Setting
 from tinydrop.provenance import FEW_PICTURES
 from tinydrop.views.words import macs_unit
@@ -66,8 +68,8 @@ def drop_span_words(low: float, high: float) -> str:
 
 
 def span_words(low: float, high: float) -> str:
-    """Return an interval of shares (0 to 1) in percent, ``57.9 to 94.7 %``."""
-    return f"{exact_percent(low)[:-2]} to {exact_percent(high)}"
+    """Return an interval of shares (0 to 1) in whole percent, ``58 to 95 %``, rounded outwards."""
+    return f"{math.floor(100 * low)} to {math.ceil(100 * high)} %"
 
 
 def too_few(pictures: int) -> str:

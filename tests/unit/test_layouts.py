@@ -16,6 +16,7 @@ from tinydrop.data import ClassLabel, match_labels, open_dataset
 from tinydrop.errors import SettingError
 from tinydrop.pairs import load_pair
 from tinydrop.tracing import match_pair
+from tinydrop.training import load_training_data
 
 WNIDS = ("n01443537", "n01629819")
 
@@ -247,3 +248,11 @@ def test_the_classes_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert tuple(capsys.readouterr().out.splitlines()) == load_pair("bundled").classes
     assert main(["classes", "--pair", "bundled-24", "--json"]) == 0
     assert capsys.readouterr().out.count("\n") == 26
+
+
+def test_a_training_needs_two_classes_and_says_which_there_is(tmp_path: Path) -> None:
+    for name in ("train-0.parquet", "validation-0.parquet"):
+        write_shard(tmp_path / name, [0, 0], names=["cat"])
+    with pytest.raises(SettingError, match="only the class 'cat' to learn from") as error:
+        load_training_data(tmp_path, 16)
+    assert one_sentence(error)

@@ -226,3 +226,53 @@ def _ideal(trace: Trace) -> Trace:
         guidance_rank=np.ones(len(trace), np.int64),
         confidence=np.full_like(trace.confidence, 0.5),
     )
+
+
+class TestFew:
+    """15.12: under 300 pictures nothing is recommended and the interval leads."""
+
+    FEW, ENOUGH = 299, 300
+
+    def test_no_setting_is_recommended(self, trace: Trace) -> None:
+        few = Bench("k", "", trace.take(np.arange(self.FEW)))
+        setting = few.setting
+        frame = frames.by_rule(few, setting) | frames.thresholds(few, setting, 1.0, "harm")
+        for part in ("chosen", "f1"):
+            assert "299 pictures are too few to recommend a setting" in frame[part]
+            assert "data-take" not in frame[part]
+        names = {one["name"] for one in json.loads(frame["frontier"])["data"]}
+        assert not names & {"knee of the frontier", "chosen for 0.3, 0.5, 1 points"}
+        assert json.loads(setting_json(few, setting))["chosen"] == []
+
+    def test_enough_pictures_are_recommended_by(self, trace: Trace) -> None:
+        enough = Bench("k", "", trace.take(np.arange(self.ENOUGH)))
+        setting = enough.setting
+        frame = frames.by_rule(enough, setting) | frames.thresholds(enough, setting, 1.0, "harm")
+        assert "too few" not in frame["chosen"] + frame["f1"]
+        assert "data-take" in frame["f1"]
+        assert "With 95 %" not in frames.moving(enough, setting)["numbers"]
+
+    def test_the_interval_leads(self, trace: Trace) -> None:
+        few = Bench("k", "", trace.take(np.arange(19)))
+        outcome, spans = few.outcome(SETTING), few.intervals(SETTING)
+        card = frames.moving(few, SETTING)["numbers"]
+        sentence = card.partition('aria-live="polite">')[2].partition("</p>")[0]
+        low, high = spans["accuracy"].low, spans["accuracy"].high
+        worse, better = spans["accuracy_drop"].high, -spans["accuracy_drop"].low
+        assert low < outcome.accuracy < high
+        assert sentence.startswith("From only <b>19 pictures</b>, with 95 % confidence")
+        assert f"<b>{worse:.1f} points below to {better:.1f} points above the full" in sentence
+        ends = int(np.floor(100 * low)), int(np.ceil(100 * high))
+        assert f"<b>{ends[0]} to {ends[1]} <span>%</span></b>" in card
+        assert f"measured {100 * outcome.accuracy:.1f} %" in card
+
+    def test_few_pictures_and_one_class_are_signs(self, trace: Trace) -> None:
+        alike = np.flatnonzero(trace.label == trace.label[0])[:5]
+        said = " ".join(signs_of_failure(Bench("k", "", trace.take(alike)), SETTING))
+        assert "Only 5 pictures are measured" in said
+        assert "Every picture is of the class" in said
+        assert "cascade" not in said
+
+    def test_the_page_lists_the_classes(self, bench: Bench) -> None:
+        listed = frames.still(bench)["classes"]
+        assert all(name in listed for name in bench.trace.provenance.classes)

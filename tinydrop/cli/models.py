@@ -13,7 +13,7 @@ from tqdm import tqdm
 from tinydrop.cli.common import add_pair, pair_of, print_json
 from tinydrop.errors import SettingError
 
-__all__ = ["add_bench", "add_check"]
+__all__ = ["add_bench", "add_check", "add_classes"]
 
 
 def add_check(commands: argparse._SubParsersAction[Any]) -> None:
@@ -47,6 +47,23 @@ def add_bench(commands: argparse._SubParsersAction[Any]) -> None:
     bench.add_argument("--repeats", type=int, default=20, help="measured rounds per figure")
     bench.add_argument("--json", action="store_true", help="print one JSON object")
     bench.set_defaults(command=_bench)
+
+
+def add_classes(commands: argparse._SubParsersAction[Any]) -> None:
+    """Add the command and its arguments."""
+    classes = commands.add_parser("classes", help="the classes of a pair, to name folders after")
+    add_pair(classes)
+    classes.add_argument("--json", action="store_true", help="print one JSON array")
+    classes.set_defaults(command=_classes)
+
+
+def _classes(arguments: argparse.Namespace) -> int:
+    names = pair_of(arguments).classes
+    if arguments.json:
+        print_json(list(names))
+    else:
+        print("\n".join(names))
+    return 0
 
 
 def _check(arguments: argparse.Namespace) -> int:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tqdm import tqdm
 
 from tinydrop.cli.common import complain
+from tinydrop.cli.labelled import add_choice
 from tinydrop.cli.train_sit import add_sit
 from tinydrop.errors import SettingError
 
@@ -36,6 +37,7 @@ def add_train(commands: argparse._SubParsersAction[Any]) -> None:
     pair.add_argument(
         "--data", type=Path, metavar="DIR", help="train*.parquet and validation*.parquet"
     )
+    add_choice(pair, "the split to measure on")
     pair.add_argument("--out", type=Path, metavar="DIR", help="folder of the run")
     pair.add_argument("--stage", default="all", metavar="S", help=f"{_STAGES} (default)")
     pair.add_argument("--minutes", type=float, metavar="M", help="stop cleanly after so many")
@@ -102,6 +104,8 @@ def _train_pair(arguments: argparse.Namespace) -> int:
         pack=arguments.pack,
         name=arguments.name,
         groups=arguments.groups,
+        split=arguments.split,
+        config=arguments.config,
     )
     training.check()
     _print_plan(recipe)

@@ -128,6 +128,7 @@ def measure_chunk(
         ("box",): np.asarray(coverage.any(axis=1)),
         ("box_share",): coverage.mean(axis=1),
         ("picture_id",): ids,
+        ("truth",): labels[opened.kept],
     }
     own = chunk.own_maps() if plan.own else None
     maps = chunk.maps()

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from tinydrop.tracing.files import read_trace
 from tinydrop.tracing.make import CHUNK, Progress, TraceStoppedError, make_trace
-from tinydrop.tracing.offered import Offered, library_versions, match_pair, offered_pictures
+from tinydrop.tracing.offered import (
+    Offered,
+    data_notes,
+    library_versions,
+    match_pair,
+    offered_pictures,
+)
 from tinydrop.tracing.outcomes import OpenedChunk, logits_at_levels, open_chunk
 
 __all__ = [
@@ -13,6 +19,7 @@ __all__ = [
     "OpenedChunk",
     "Progress",
     "TraceStoppedError",
+    "data_notes",
     "library_versions",
     "logits_at_levels",
     "make_trace",

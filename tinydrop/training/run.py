@@ -15,7 +15,7 @@ from tinydrop.errors import SettingError, quoted
 from tinydrop.training.checkpoint import join_parts, write_parts
 from tinydrop.training.export import Finished, export_pair, read_groups
 from tinydrop.training.loop import train_stage
-from tinydrop.training.pictures import TrainingData, find_shards, load_training_data
+from tinydrop.training.pictures import TrainingData, load_training_data, shards_of
 from tinydrop.training.recipe import STAGES, PairRecipe
 from tinydrop.training.stage import (
     CHECKPOINT,
@@ -68,6 +68,8 @@ class PairTraining:
         pack: folder for a copy of what this call trains, in files of at most 15 MiB.
         name: of the exported pair; the recipe's by default.
         groups: JSON file with coarse groups of its classes, for display.
+        split: of the data, to measure on; the validation-like one by default.
+        config: of the data, where there are several configurations.
         device: where everything happens; a GPU where there is one.
 
     Raises:
@@ -85,6 +87,8 @@ class PairTraining:
     pack: Path | None = None
     name: str | None = None
     groups: Path | None = None
+    split: str | None = None
+    config: str | None = None
     device: torch.device = field(default_factory=training_device)
 
     def __post_init__(self) -> None:
@@ -136,7 +140,9 @@ class PairTraining:
         self.check()
         wanted, export = self._wanted, self.stage in ("all", "export")
         device = self.device
-        data = load_training_data(self.data, self.recipe.side, say)
+        data = load_training_data(
+            self.data, self.recipe.side, say, split=self.split, config=self.config
+        )
         if data.skipped:
             say(f"{data.skipped} pictures could not be read and are left out.")
         fresh = {name for name in wanted if not (self.out / name / WEIGHTS).is_file()}
@@ -173,7 +179,7 @@ class PairTraining:
             SettingError: if shards or stages are missing, or ``out`` cannot be used.
         """
         wanted, export = self._wanted, self.stage in ("all", "export")
-        find_shards(self.data)
+        shards_of(self.data, self.split, self.config)
         try:
             self.out.mkdir(parents=True, exist_ok=True)
             probe = self.out / ".writing"

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from tinydrop.budget import Setting
 from tinydrop.errors import TinyDropError
 from tinydrop.pairs import Pair
+from tinydrop.provenance import FEW_PICTURES
 from tinydrop.sweep import Interval, Outcome, Replay, baselines, bootstrap, evaluate, replay
 from tinydrop.trace import Trace
 from tinydrop.tracing import read_trace
@@ -59,6 +60,11 @@ class Bench:
         self.setting = Setting(**trace.provenance.setting)
         self._kept: BoundedCache[Hashable, Any] = BoundedCache(256)
         self.full: Outcome = baselines(trace, self.setting)["target"]
+
+    @property
+    def few(self) -> bool:
+        """Whether the pictures are too few to recommend a setting by them."""
+        return len(self.trace) < FEW_PICTURES
 
     @property
     def stem(self) -> str:

@@ -32,7 +32,7 @@ FOLLOWING = (
 )  # fmt: skip
 BY_RULE = ("message", "frontier", "chosen")
 THRESHOLDS = ("message", "certified", "f1")
-SHOWN = (*MOVING, *CONTROLS, "trace", "foot", "bench", "progress")
+SHOWN = (*MOVING, *CONTROLS, "trace", "classes", "foot", "bench", "progress")
 
 
 def wire_tune(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
+from tinydrop.assets import asset
 from tinydrop.check import FamiliesTable, check_model, known_models, read_families
 from tinydrop.errors import SettingError, TinyDropError
 from tinydrop.ui.components import read_asset
@@ -21,7 +21,6 @@ from tinydrop.views.markup import escape
 __all__ = ["Check", "check_page", "wire_check"]
 
 Parts = dict[str, Any]
-FAMILIES_FILE = Path(__file__).resolve().parents[2] / "assets" / "tables" / "families.json"
 FIRST = "vit_base_patch16_224"
 CHECK_HEADER = (
     '<header class="td-header"><h1>TinyDrop</h1>'
@@ -36,7 +35,7 @@ class Check:
     @cached_property
     def table(self) -> FamiliesTable:
         """The bundled table of families."""
-        return read_families(FAMILIES_FILE)
+        return read_families(asset("tables", "families.json"))
 
     def open(self) -> dict[str, str]:
         """Return the page as it first shows: the table, and the card of its first model."""

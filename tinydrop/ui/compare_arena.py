@@ -11,7 +11,7 @@ from PIL import Image
 from tinydrop.budget import BUDGET_LEVELS
 from tinydrop.comparison import METHODS, budget_of, contend, costed_plans, duel, place_within, slim
 from tinydrop.errors import TinyDropError
-from tinydrop.pairs import BUNDLED_STUDENTS, Student, load_student
+from tinydrop.pairs import Student, bundled_students, load_student
 from tinydrop.pipeline import Guide, TinyDrop
 from tinydrop.reduction import drop_plan, plan_macs
 from tinydrop.ui.cache import BoundedCache
@@ -31,10 +31,13 @@ Key = tuple[str, str]
 class Arena:
     """Bouts over one studio; holds nothing of a visitor but bounded small pictures and answers."""
 
-    def __init__(self, studio: Studio, students: Sequence[Path] = BUNDLED_STUDENTS) -> None:
-        """Take the studio and where the students of its bundled pair lie, if they are there."""
+    def __init__(self, studio: Studio, students: Sequence[Path] | None = None) -> None:
+        """Take the studio and where the students of its bundled pair lie, if they are there.
+
+        Without ``students`` they are those that come with the project.
+        """
         self.studio = studio
-        self._folders = tuple(students)
+        self._folders = tuple(bundled_students() if students is None else students)
         self._stills: BoundedCache[Key, Still] = BoundedCache(32)
         self._bouts: BoundedCache[tuple[str, str, int], Bout] = BoundedCache(256)
         self._places: BoundedCache[tuple[str, str, int], Places] = BoundedCache(256)

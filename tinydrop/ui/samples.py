@@ -9,13 +9,13 @@ from pathlib import Path
 
 from PIL import Image, ImageOps
 
+from tinydrop.assets import samples_folder
 from tinydrop.errors import SettingError
 from tinydrop.images import open_picture
 from tinydrop.pairs import Pair
 from tinydrop.results import DropResult
 
 __all__ = [
-    "SAMPLES_FOLDER",
     "Sample",
     "find_sample",
     "find_samples",
@@ -24,8 +24,6 @@ __all__ = [
     "thumbnail",
     "truth_line",
 ]
-
-SAMPLES_FOLDER = Path(__file__).resolve().parents[2] / "assets" / "samples"
 
 
 @dataclass(frozen=True)
@@ -49,12 +47,16 @@ class Sample:
     truth: tuple[str, ...] = ()
 
 
-def find_samples(folder: Path = SAMPLES_FOLDER) -> tuple[Sample, ...]:
+def find_samples(folder: Path | None = None) -> tuple[Sample, ...]:
     """Return the photographs that a folder's ``samples.json`` lists, in its order.
+
+    Args:
+        folder: where they lie; the bundled ones without it.
 
     Raises:
         SettingError: if the list is missing, unreadable or empty.
     """
+    folder = folder or samples_folder()
     try:
         entries = json.loads((folder / "samples.json").read_text(encoding="utf-8"))
         samples = tuple(

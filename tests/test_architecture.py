@@ -42,6 +42,7 @@ ROOMS = [
     "quality",
     "comparison",
     "training",
+    "errands",
     "views",
     "ui",
     "cli",

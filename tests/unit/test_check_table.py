@@ -106,4 +106,4 @@ def test_a_walk_leaves_nothing_unsaid() -> None:
 @pytest.mark.parametrize("name", ["hf-hub:timm/x", "local-dir:/etc", "../x", "", None, 7])
 def test_the_page_takes_only_names_that_timm_lists(name: object) -> None:
     with pytest.raises(SettingError, match="timm lists no model"):
-        list(Check().run(name))
+        Check().ask("visitor", name, 0)

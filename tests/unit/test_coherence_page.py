@@ -222,7 +222,7 @@ class TestFilm:
         drop.runs = 0
         filming = page.film(study, 8, filming=True)["study"]
         for _ in range(3):
-            page.comparer.run(filming, 8, seconds=0.0)
+            page.comparer.run(filming, 8, seconds=0.0, films=True)
         assert drop.runs == 3
         shown = page.settle(filming, 8, 0)
         assert "19 of 64 K known" in shown["exact"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import time
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +14,7 @@ from tinydrop.budget import Setting
 from tinydrop.calibration import (
     exit_regret,
 )
+from tinydrop.errands import ErrandError, Message
 from tinydrop.errors import SettingError, TinyDropError
 from tinydrop.sweep import evaluate
 from tinydrop.trace import Trace
@@ -163,36 +164,55 @@ class TestOwn:
         part = progress_part(Progress(64, 500, 12.4))
         assert "Picture 64 of 500, about 12 s left" in part
 
-    def test_a_job_tells_how_far_it_is_and_what_went_wrong(self, trace: Trace) -> None:
-        def tracer(*given: Any) -> Trace:
-            given[4](Progress(1, 2, 1.0))
-            raise SettingError("This zip is odd; give another one.")
+    def test_a_job_tells_how_far_it_is_and_what_went_wrong(self) -> None:
+        def runner(kind: str, wish: Any, should_stop: Any) -> Iterator[Message]:
+            assert (kind, wish["name"], wish["pair"]) == ("trace", "x.zip", "bundled")
+            yield {"done": 1, "total": 2, "left": 1.0}
+            raise ErrandError("This zip is odd; give another one.")
 
-        jobs = Jobs(lambda _pair: None, tracer)  # type: ignore[arg-type,return-value]
-        told = list(jobs.trace(("/nowhere/x.zip", "x.zip"), "bundled", lambda _n, _t: {}))
-        assert told[0]["job"]
+        jobs, given = Jobs(runner=runner), ("/nowhere/x.zip", "x.zip")
+        asked = jobs.ask("visitor", given, 2)
+        assert "waiting, 2 ahead" in asked["progress"]
+        told = list(jobs.trace("visitor", asked["job"], given, "bundled", lambda _n, _t: {}))
+        assert "Picture 1 of 2" in told[0]["progress"]
         assert "This zip is odd" in told[-1]["message"]
 
     def test_a_job_of_a_visitor_who_left_is_stopped(self) -> None:
-        wishes = []
+        ended = []
 
-        def tracer(*given: Any) -> Trace:
-            should_stop = given[5]
-            while not should_stop():
-                pass
-            wishes.append("stopped")
-            raise SettingError("over")
+        def runner(kind: str, wish: Any, should_stop: Any) -> Iterator[Message]:
+            try:
+                while True:
+                    yield {}
+            finally:
+                ended.append("stopped")
 
-        jobs = Jobs(lambda _pair: None, tracer)  # type: ignore[arg-type,return-value]
-        running = jobs.trace(("/nowhere/x.zip", "x.zip"), "bundled", lambda _n, _t: {})
-        next(running)
+        jobs, given = Jobs(runner=runner), ("/nowhere/x.zip", "x.zip")
+        job = jobs.ask("visitor", given, 0)["job"]
+        running = jobs.trace("visitor", job, given, "bundled", lambda _n, _t: {})
         next(running)
         running.close()
-        for _ in range(1000):
-            if wishes:
-                break
-            time.sleep(0.01)
-        assert wishes == ["stopped"]
+        assert ended == ["stopped"]
+
+    def test_a_second_zip_of_a_visitor_replaces_the_first(self) -> None:
+        def runner(kind: str, wish: Any, should_stop: Any) -> Iterator[Message]:
+            while not should_stop():
+                yield {}
+            raise ErrandError("Stopped.", stopped=True)
+
+        jobs, given = Jobs(runner=runner), ("/nowhere/x.zip", "x.zip")
+        first = jobs.ask("visitor", given, 0)["job"]
+        running = jobs.trace("visitor", first, given, "bundled", lambda _n, _t: {})
+        next(running)
+        other = jobs.ask("another", given, 0)["job"]
+        assert next(running), "another visitor's does not"
+        second = jobs.ask("visitor", given, 0)["job"]
+        assert list(running) == [], "what was replaced says nothing more"
+        assert not any(map(jobs._turns.stopped, (second, other)))
+        alone = jobs.trace("visitor", second, given, "bundled", lambda _n, _t: {})
+        next(alone)
+        jobs.stop(second)
+        assert "Stopped" in list(alone)[-1]["progress"]
 
 
 def _ideal(trace: Trace) -> Trace:

@@ -6,11 +6,15 @@ import json
 from typing import Any
 
 import gradio as gr
+from starlette.middleware import Middleware
 
 from tinydrop.ui import frames
+from tinydrop.ui.blocks import SESSIONS_HELD, AppBlocks
 from tinydrop.ui.components import read_asset
+from tinydrop.ui.doors import Doors
 from tinydrop.ui.endpoint import add_endpoint
 from tinydrop.ui.handlers import Explore
+from tinydrop.ui.line import add_line
 from tinydrop.ui.page import explore_page
 from tinydrop.ui.pages import add_pages, measured_by, studio_benches
 from tinydrop.ui.permalink import LINK_FIELDS
@@ -65,17 +69,20 @@ def build_app(studio: Studio | None = None, benches: Benches | None = None) -> g
     looks = [(sample, _look_at(studio, sample)) for sample in find_samples()]
     shown = _varied([(sample, _outcome(studio, sample, look)) for sample, look in looks])
     start = dict(looks)[shown[0][0]]
-    explore = Explore(studio, tuple(s for s, _ in shown), start, measured_by(benches))
-    with gr.Blocks(
+    demo = AppBlocks(
         title="TinyDrop",
         analytics_enabled=False,
         fill_width=True,
         delete_cache=(UPLOADS_KEPT_SECONDS, UPLOADS_KEPT_SECONDS),
-    ) as demo:
+    )
+    explore = Explore(studio, tuple(s for s, _ in shown), start, measured_by(benches), demo)
+    with demo:
         first, samples = explore.first(), frames.gallery(shown)
         parts = add_pages(demo, lambda: explore_page(first, samples), explore, studio, benches)
         wire(demo, parts, explore)
+        add_line(demo)
         add_endpoint(studio)
+        demo.unload(demo.page_closed)
     return demo.queue(max_size=64)
 
 
@@ -98,12 +105,15 @@ def launch_options() -> dict[str, Any]:
             read_asset(f"{page}.css")
             for page in ("explore", "tune", "coherence", "coherence-gallery", "compare", "check")
         ),
+        "app_kwargs": {"middleware": [Middleware(Doors)]},
+        "enable_monitoring": False,
         "footer_links": ["api"],
         "max_file_size": "50mb",
         "run_history": False,
         "share": False,
         "show_error": False,
         "ssr_mode": False,
+        "state_session_capacity": SESSIONS_HELD,
     }
 
 

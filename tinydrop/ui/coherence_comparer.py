@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -133,8 +134,23 @@ class Comparer:
             tiles.append(Tile(study.arrangement, kept, study.positions, known))
         return tuple(tiles)
 
-    def run(self, study: Study, level: int, seconds: float = SLICE_SECONDS) -> None:
+    def run(
+        self,
+        study: Study,
+        level: int,
+        seconds: float = SLICE_SECONDS,
+        hurry: Callable[[], bool] = lambda: False,
+        *,
+        films: bool = False,
+    ) -> None:
         """Run what the stage waits for, or else a slice of what the rest of the page waits for.
+
+        Args:
+            study: the wish.
+            level: 1 to 16.
+            seconds: how long a slice may take.
+            hurry: asked after every answer but those of the stage whether somebody else waits.
+            films: True for a slice of the film of every K, and of nothing else.
 
         Raises:
             TinyDropError: if a model cannot run.
@@ -145,11 +161,12 @@ class Comparer:
             return
         end = time.monotonic() + seconds
         wanted = list(comparison.urgent or comparison.rest)
-        if not wanted and study.filming:
+        if films:
             wanted = list(unknown(self.every(comparison)))
         for tile in wanted:
             self.studio.classify(study.look, tile.selection, tile.positions)
-            if not comparison.urgent and time.monotonic() > end:
+            urgent = comparison.urgent and not films
+            if not urgent and (time.monotonic() > end or hurry()):
                 break
 
 

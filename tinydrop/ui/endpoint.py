@@ -10,9 +10,9 @@ import gradio as gr
 from tinydrop.errors import TinyDropError
 from tinydrop.pipeline import SELECTORS
 from tinydrop.ui.components import UploadedFile
+from tinydrop.ui.lanes import MODEL_QUEUE
 from tinydrop.ui.studio import BUNDLED, Studio
 from tinydrop.ui.texts import GENERIC_ERROR
-from tinydrop.ui.wiring import MODEL_QUEUE
 
 __all__ = ["add_endpoint"]
 

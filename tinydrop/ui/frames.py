@@ -10,7 +10,10 @@ from importlib.metadata import version
 from pathlib import Path
 
 import tinydrop
+from tinydrop.images import Picture, View
 from tinydrop.pairs import PRESETS, SHIPPED, Pair
+from tinydrop.ui.lanes import QUICK_LANE, line_part
+from tinydrop.ui.look import Look
 from tinydrop.ui.permalink import query_of
 from tinydrop.ui.samples import Sample, thumbnail, truth_line
 from tinydrop.ui.studio import BUNDLED, Scene
@@ -26,8 +29,11 @@ from tinydrop.views.words import decision_parts, plain_text
 __all__ = [
     "ACCOUNTING",
     "alert",
+    "arriving",
+    "fetching",
     "foot",
     "gallery",
+    "links",
     "moving",
     "pair_note",
     "saved_json",
@@ -38,6 +44,7 @@ __all__ = [
 ]
 
 STAGE_SIDE = 840
+NOT_YET = '<p class="td-waiting td-not-yet">Not yet…</p>'
 GALLERY_FIRST = 7
 
 Frame = dict[str, str]
@@ -60,7 +67,10 @@ def moving(
         measured: what the setting does on labelled pictures, as HTML.
     """
     look, result = scene.look, scene.result
-    pending = f' data-pending="{scene.key}"' if scene.running and failure is None else ""
+    pending, place = "", ""
+    if scene.running and failure is None:
+        pending = f' data-pending="{scene.key}"'
+        place = f'<p class="td-state td-place">{line_part(QUICK_LANE, None)}</p>'
     if scene.running:
         note = failure or "Target running…"
     card = decision_card(result, note, stopped=failure is not None)
@@ -68,7 +78,7 @@ def moving(
         "mask": mask_layer(
             scene.grid, result.selection, _on(scene, look.forced_in), _on(scene, look.forced_out)
         ),
-        "decision": f"<div{pending}>{card}</div>",
+        "decision": f"<div{pending}>{card}{place}</div>",
         "cost": cost_card(result, accounting),
         "cost_formula": cost_formula(result, accounting),
         "answers": answers_card(result, scene.pair.groups),
@@ -78,22 +88,65 @@ def moving(
     }
 
 
-def waiting(key: int, *, failed: bool) -> str:
-    """Return the decision card while not even the guidance has looked."""
+def waiting(key: int, *, failed: bool, ahead: int = 0) -> str:
+    """Return the decision card while not even the guidance has looked.
+
+    Args:
+        key: names the wish.
+        failed: True where nothing will come.
+        ahead: how many events come first.
+    """
     if failed:
         return f'<div><p class="td-say">{FAILED}</p></div>'
-    return f'<div data-pending="{key}"><p class="td-say">Looking…</p></div>'
+    line = line_part(QUICK_LANE, ahead, "the guidance looks first")
+    return (
+        f'<div data-pending="{key}" data-waiting><p class="td-say">Looking…</p>'
+        f'<p class="td-state"><span class="td-spin" aria-hidden="true"></span>{line}</p></div>'
+    )
+
+
+def arriving(
+    look: Look, picture: Picture, view: View, pair: Pair, sample: Sample | None, ahead: int
+) -> Frame:
+    """Return the page for a picture that no model has seen: itself, and nothing of the last one.
+
+    It is dimmed as long as the decision card says that it waits; see explore.css.
+    """
+    return {
+        "picture": picture_layer(view.crop(picture, STAGE_SIDE), _seen(look, sample)),
+        "credit": f'<p class="td-hint">{escape(_credit(look, sample, pair))}</p>',
+        "decision": waiting(hash(look), failed=False, ahead=ahead),
+        "actions": links(look),
+        **dict.fromkeys(("map", "mask", "cost_formula", "budget_formula"), ""),
+        **dict.fromkeys(("cost", "answers", "curve"), NOT_YET),
+    }
+
+
+def fetching(pair: str, doing: str, share: float | None = None, *, asks: bool = False) -> str:
+    """Return the line below the pairs while one is fetched, with the way to stop it.
+
+    Args:
+        pair: which one.
+        doing: what is going on, as HTML.
+        share: done so far, from 0 to 1; None while not known.
+        asks: True where the page is to ask for it now.
+    """
+    wish = f' data-load="{escape(pair)}"' if asks else ""
+    value = "" if share is None else f' value="{share:.3f}"'
+    return (
+        f'<div class="tn-progress"{wish}><progress aria-label="Fetching the pair"{value}>'
+        "</progress>"
+        f'<p class="td-hint" role="status">{doing}</p>'
+        '<button type="button" class="td-button" data-action="stop">Stop</button></div>'
+    )
 
 
 def still(scene: Scene, sample: Sample | None) -> Frame:
     """Return what only another picture, pair or selector changes: picture, map and their notes."""
     crop = scene.guide.view.crop(scene.guide.picture, STAGE_SIDE)
-    seen = f"{scene.look.name}, the part that the models see" if sample is None else sample.alt
-    credit = f"Your picture: {scene.look.name}"
-    if sample is not None:
-        credit = f"{sample.title}, {sample.credit}; {truth_line(sample, scene.pair)}"
+    credit = _credit(scene.look, sample, scene.pair)
     return {
-        "picture": picture_layer(crop, seen),
+        "picture": picture_layer(crop, _seen(scene.look, sample)),
         "map": map_layer(scene.grid, scene.saliency, scene.order),
         "credit": f'<p class="td-hint">{escape(credit)}{_layer(scene)}</p>',
         "selector_note": selector_note(scene.look.selector),
@@ -177,6 +230,16 @@ def _stem(scene: Scene) -> str:
     return re.sub(r"[^A-Za-z0-9_-]+", "-", Path(scene.look.name).stem)[:60] or "picture"
 
 
+def _seen(look: Look, sample: Sample | None) -> str:
+    return f"{look.name}, the part that the models see" if sample is None else sample.alt
+
+
+def _credit(look: Look, sample: Sample | None, pair: Pair) -> str:
+    if sample is None:
+        return f"Your picture: {look.name}"
+    return f"{sample.title}, {sample.credit}; {truth_line(sample, pair)}"
+
+
 def _layer(scene: Scene) -> str:
     if scene.saliency is None:
         return ""
@@ -192,6 +255,11 @@ def _links(scene: Scene) -> str:
     look = scene.look
     path = f"assets/samples/{look.name}" if look.sample else look.name
     snippet = python_snippet(scene.result, path, scene.toggled, uploaded=look.sample is None)
+    return links(look, snippet)
+
+
+def links(look: Look, snippet: str = "") -> str:
+    """Return what the buttons take from the page; without a snippet there is none to copy yet."""
     warning = (
         ""
         if look.sample

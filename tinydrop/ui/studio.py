@@ -17,8 +17,9 @@ import numpy as np
 import numpy.typing as npt
 
 from tinydrop.budget import Budget
-from tinydrop.images import open_picture
-from tinydrop.pairs import Pair, load_pair
+from tinydrop.errors import TinyDropError
+from tinydrop.images import Picture, View, open_picture
+from tinydrop.pairs import SHIPPED, Pair, load_pair
 from tinydrop.pipeline import Guide, Selected, TinyDrop
 from tinydrop.results import Answer, DropResult
 from tinydrop.selection import select_tokens
@@ -29,6 +30,11 @@ from tinydrop.ui.look import BUNDLED, Look
 __all__ = ["BUNDLED", "Look", "Scene", "Studio"]
 
 MAX_PICTURE_BYTES = 400e6
+DECODED_AT_ONCE = 2
+LET_GO = (
+    "The pair {pair} is no longer held here, because another visitor chose another one; choose it "
+    "again in the menu."
+)
 QUICK_MS = 60.0
 Ran = TypeVar("Ran")
 Progress = Callable[[str, float], None]
@@ -81,6 +87,10 @@ class Studio:
         self._guides: BoundedCache[tuple[str, str], Guide] = BoundedCache(
             64, MAX_PICTURE_BYTES, lambda guide: 3.0 * guide.picture.size[0] * guide.picture.size[1]
         )
+        self._pictures: BoundedCache[str, Picture] = BoundedCache(
+            16, MAX_PICTURE_BYTES / 2, lambda one: 3.0 * one.size[0] * one.size[1]
+        )
+        self._decoding = threading.Semaphore(DECODED_AT_ONCE)
         self._ranked: BoundedCache[tuple[str, str, str], Selected] = BoundedCache(512)
         self._failed: BoundedCache[Look, Look] = BoundedCache(64)
         self._answers: BoundedCache[tuple[str, str, str, str], Answer] = BoundedCache(4096)
@@ -93,12 +103,27 @@ class Studio:
         Raises:
             TinyDropError: if its weights are not to be had; the pairs that are held stay.
         """
-        if pair == BUNDLED:
-            return self._bundled
+        held = self._held(pair)
+        if held is not None:
+            return held
         with self._lock:
             if self._other is None or self._other.pair.name != pair:
                 self._other = self._load(pair, progress)
             return self._other
+
+    def ready(self, pair: str) -> bool:
+        """Return whether a pair is to be had at once: it is held, or lies here and is small."""
+        return pair in SHIPPED or self._held(pair) is not None
+
+    def at_once(self, pair: str) -> TinyDrop:
+        """Return the pipeline of a pair that is to be had at once.
+
+        Raises:
+            TinyDropError: if it would have to be loaded, which is heavy work.
+        """
+        if not self.ready(pair):
+            raise TinyDropError(LET_GO.format(pair=pair))
+        return self.pipeline(pair)
 
     def _held(self, pair: str) -> TinyDrop | None:
         """Return the pipeline of a pair that is in memory, or None: nothing is loaded."""
@@ -107,18 +132,37 @@ class Studio:
             return self._bundled
         return other if other is not None and other.pair.name == pair else None
 
+    def arrive(self, look: Look) -> tuple[Picture, View]:
+        """Return a look's picture and what the models will see of it; no model runs.
+
+        Raises:
+            PictureError: if the picture cannot be used.
+            TinyDropError: if the pair is not held.
+        """
+        spec = self.at_once(look.pair).pair.target.spec
+        picture = self._opened(look)
+        return picture, View(picture.image.size, spec.input)
+
+    def _opened(self, look: Look) -> Picture:
+        known = self._pictures.get(look.source)
+        if known is None:
+            with self._decoding:  # many at once would need much memory
+                known = open_picture(Path(look.source), look.name)
+            self._pictures.put(look.source, known)
+        return known
+
     def guide(self, look: Look) -> None:
         """Run the guidance and the saliency of a look, unless they are known.
 
         Raises:
             PictureError: if the picture cannot be used.
-            TinyDropError: if the pair cannot be loaded.
+            TinyDropError: if the pair is not held.
         """
-        pipeline = self.pipeline(look.pair)
+        pipeline = self.at_once(look.pair)
         key = (look.source, look.pair)
         guide = self._guides.get(key)
         if guide is None:
-            picture = open_picture(Path(look.source), look.name)
+            picture = self._opened(look)
             guides = _repeated(lambda: pipeline.guide(picture), lambda one: one.answer.latency_ms)
             typical = statistics.median(one.answer.latency_ms for one in guides)
             guide = replace(guides[0], answer=replace(guides[0].answer, latency_ms=typical))
@@ -128,6 +172,21 @@ class Studio:
             self._ranked.put(
                 (*key, look.selector), pipeline.select(guide, everything, look.selector)
             )
+
+    def advance(self, look: Look) -> None:
+        """Run the next of what is missing: guidance and saliency, or else the target.
+
+        The page can show the first while the second still runs. A failure is remembered as in
+        ``answer``.
+        """
+        if self.ranking(look) is not None:
+            self.answer(look)
+            return
+        try:
+            self.guide(look)
+        except Exception:
+            self._failed.put(look, look)
+            raise
 
     def answer(self, look: Look) -> None:
         """Run whatever is missing of a look: guidance, saliency, pruned target, full target.
@@ -146,12 +205,16 @@ class Studio:
         """Return whether ``answer`` failed for this very look not long ago."""
         return self._failed.get(look) is not None
 
+    def forget_failure(self, look: Look) -> None:
+        """Let a look that failed be tried again: somebody asked for it anew."""
+        self._failed.drop(look)
+
     def _answer(self, look: Look) -> None:
         self.guide(look)
         scene = self.scene(look)
         if scene is None:
             return
-        pipeline = self.pipeline(look.pair)
+        pipeline = self.at_once(look.pair)
         selection = scene.result.selection
         wanted: list[TokenSelection | None] = [None] if selection is None else [selection, None]
         for one in wanted:

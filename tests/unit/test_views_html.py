@@ -232,7 +232,7 @@ def test_amounts_have_three_digits_that_matter(macs: int, text: str) -> None:
 
 @pytest.mark.parametrize("toggled", [(), (3, 1)])
 def test_the_snippet_is_python_and_names_every_control(toggled: tuple[int, ...]) -> None:
-    code = python_snippet(drop_result(), "cat's.jpg", toggled, uploaded=True)
+    code = python_snippet(drop_result(), "cat's.jpg", toggled)
     compile(code, "snippet", "exec")
     for part in ("tau=0.8", "gamma=1.0", "temperature=1.0", "rule='curvature'", "'gradcam'"):
         assert part in code

@@ -253,8 +253,9 @@ def _on(scene: Scene, patches: frozenset[int]) -> list[int]:
 
 def _links(scene: Scene) -> str:
     look = scene.look
-    path = f"assets/samples/{look.name}" if look.sample else look.name
-    snippet = python_snippet(scene.result, path, scene.toggled, uploaded=look.sample is None)
+    snippet = python_snippet(
+        scene.result, look.sample or look.name, scene.toggled, sample=look.sample is not None
+    )
     return links(look, snippet)
 
 

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tinydrop.budget import Budget
-from tinydrop.errors import TinyDropError
+from tinydrop.errors import PictureError, TinyDropError
 from tinydrop.images import Picture, View, open_picture
 from tinydrop.pairs import SHIPPED, Pair, load_pair
 from tinydrop.pipeline import Guide, Selected, TinyDrop
@@ -29,6 +29,9 @@ from tinydrop.ui.look import BUNDLED, Look
 
 __all__ = ["BUNDLED", "Look", "Scene", "Studio"]
 
+UPLOAD_GONE = (
+    "The uploaded picture is no longer here, since uploads are kept for an hour; upload it again."
+)
 MAX_PICTURE_BYTES = 400e6
 DECODED_AT_ONCE = 2
 LET_GO = (
@@ -146,6 +149,8 @@ class Studio:
     def _opened(self, look: Look) -> Picture:
         known = self._pictures.get(look.source)
         if known is None:
+            if look.sample is None and not Path(look.source).is_file():
+                raise PictureError(UPLOAD_GONE)
             with self._decoding:  # many at once would need much memory
                 known = open_picture(Path(look.source), look.name)
             self._pictures.put(look.source, known)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from tinydrop.reduction import drop_plan, plan_macs, why_not_reducible
 from tinydrop.ui.cache import BoundedCache
 from tinydrop.ui.compare_bout import Bout, Entrant, Places, Still, student_entrant
 from tinydrop.ui.look import BUNDLED, Look
+from tinydrop.ui.samples import known_truth
 from tinydrop.ui.studio import Studio
 from tinydrop.views.compare_tokens import tokens_image
 from tinydrop.views.compare_words import RANKERS
@@ -176,9 +178,11 @@ class Arena:
         spec = drop.pair.target.spec
         grid, everything = spec.grid, spec.grid.num_patches
         whole = budget_of(spec, BUDGET_LEVELS)
+        # The same number as on the Explore page: its confidence is calibrated, the target's raw.
+        calibrated = replace(guide.answer, temperature=drop.pair.setting.temperature)
         yardsticks = (
             Entrant("target", full, whole, blocks=(everything,) * spec.depth, left=everything),
-            Entrant("guidance", guide.answer, 0, drop.cost(0).guidance),
+            Entrant("guidance", calibrated, 0, drop.cost(0).guidance),
         )
         slims = tuple(slim(one.model, drop, guide) for one in self.students)
         students = tuple(
@@ -193,7 +197,8 @@ class Arena:
         still = Still(crop, grid, spec.depth, yardsticks, students, slims, {})
         pictures = {one.key: plain for one in yardsticks}
         pictures |= {one.key: data_uri(_draw(still, one, small), "JPEG") for one in students}
-        return Still(crop, grid, spec.depth, yardsticks, students, slims, pictures)
+        truth = known_truth(look.sample, drop.pair)
+        return replace(still, pictures=pictures, truth=truth)
 
 
 def _draw(still: Still, one: Entrant, crop: Image.Image | None = None) -> Image.Image:

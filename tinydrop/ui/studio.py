@@ -6,7 +6,6 @@ known without running a model; ``guide`` and ``answer`` run the models that are 
 
 from __future__ import annotations
 
-import statistics
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -38,7 +37,6 @@ LET_GO = (
     "The pair {pair} is no longer held here, because another visitor chose another one; choose it "
     "again in the menu."
 )
-QUICK_MS = 60.0
 Ran = TypeVar("Ran")
 Progress = Callable[[str, float], None]
 
@@ -168,9 +166,7 @@ class Studio:
         guide = self._guides.get(key)
         if guide is None:
             picture = self._opened(look)
-            guides = _repeated(lambda: pipeline.guide(picture), lambda one: one.answer.latency_ms)
-            typical = statistics.median(one.answer.latency_ms for one in guides)
-            guide = replace(guides[0], answer=replace(guides[0].answer, latency_ms=typical))
+            guide = pipeline.guide(picture)
             self._guides.put(key, guide)
         if self._ranked.get((*key, look.selector)) is None:
             everything = pipeline.pair.target.spec.grid.num_patches
@@ -223,8 +219,8 @@ class Studio:
         selection = scene.result.selection
         wanted: list[TokenSelection | None] = [None] if selection is None else [selection, None]
         for one in wanted:
-            if self._timed(look, one) is None:
-                self._answers.put(_answer_key(look, one), _classified(pipeline, scene.guide, one))
+            if self.known(look, one) is None:
+                self._answers.put(_answer_key(look, one), pipeline.classify(scene.guide, one))
 
     def ranking(self, look: Look) -> tuple[TinyDrop, Guide, Selected] | None:
         """Return a look's pipeline, its guided picture and its selector's ranking, if known."""
@@ -246,9 +242,6 @@ class Studio:
     ) -> None:
         """Run the target once on a kept set of a guided picture, unless its answer is known.
 
-        One run says what the target answers, not how long it takes: the answer carries no time,
-        and ``answer`` measures it where a page shows it.
-
         Raises:
             SettingError: if the target cannot run with these positions.
         """
@@ -257,11 +250,7 @@ class Studio:
             return
         pipeline, guide, _ = found
         answer = pipeline.classify(guide, selection, positions=positions)
-        self._answers.put(_answer_key(look, selection, positions), replace(answer, latency_ms=0.0))
-
-    def _timed(self, look: Look, selection: TokenSelection | None) -> Answer | None:
-        answer = self.known(look, selection)
-        return None if answer is None or not answer.latency_ms else answer
+        self._answers.put(_answer_key(look, selection, positions), answer)
 
     def scene(self, look: Look) -> Scene | None:
         """Return what is known of a look without running a model; None before ``guide``.
@@ -280,14 +269,14 @@ class Studio:
         if not budget.exited:
             selected, toggled = _kept(ranked, grid, budget.num_keep, look)
         selection = None if selected is None else selected.selection
-        target = None if selection is None else self._timed(look, selection)
+        target = None if selection is None else self.known(look, selection)
         result = pipeline.assemble(
             guide,
             look.setting,
             look.selector,
             selected,
             target=target,
-            full=self._timed(look, None),
+            full=self.known(look, None),
         )
         key = "-".join(_answer_key(look, selection))
         return Scene(
@@ -302,23 +291,6 @@ class Studio:
             key=key,
             pair=pipeline.pair,
         )
-
-
-def _classified(pipeline: TinyDrop, guide: Guide, selection: TokenSelection | None) -> Answer:
-    answers = _repeated(
-        lambda: pipeline.classify(guide, selection), lambda answer: answer.latency_ms
-    )
-    typical = statistics.median(answer.latency_ms for answer in answers)
-    return replace(answers[0], latency_ms=typical)
-
-
-def _repeated(run: Callable[[], Ran], latency_ms: Callable[[Ran], float]) -> list[Ran]:
-    """Return the results of one run, or of three where that is quick: one time alone says little.
-
-    The first run of a new shape prepares kernels, so its time is not the model's.
-    """
-    first = run()
-    return [first] if latency_ms(first) > QUICK_MS else [first, run(), run()]
 
 
 def _load(pair: str, progress: Progress | None) -> TinyDrop:

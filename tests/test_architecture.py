@@ -17,6 +17,7 @@ PACKAGE = ROOT / "tinydrop"
 ROOMS = [
     "errors",
     "writing",
+    "assets",
     "tokens",
     "decoding",
     "images",

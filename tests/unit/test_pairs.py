@@ -14,7 +14,6 @@ from safetensors.torch import load_file, save_file
 from tinydrop.backbones import imagenet_class_names
 from tinydrop.errors import SettingError, TinyDropError, WeightsUnavailableError
 from tinydrop.pairs import (
-    BUNDLED_FOLDER,
     PRESETS,
     SHIPPED,
     ShippedPair,
@@ -28,7 +27,7 @@ from tinydrop.pairs import (
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     copy = tmp_path / "pair"
-    shutil.copytree(BUNDLED_FOLDER, copy)
+    shutil.copytree(SHIPPED["bundled"].folder, copy)
     return copy
 
 

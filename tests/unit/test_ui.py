@@ -12,12 +12,15 @@ import pytest
 from tinydrop import SELECTORS, TinyDrop
 from tinydrop.budget import Setting
 from tinydrop.errors import SettingError, WeightsUnavailableError
+from tinydrop.results import DropResult, Truth
 from tinydrop.ui.cache import BoundedCache
+from tinydrop.ui.frames import gallery
 from tinydrop.ui.handlers import Explore
 from tinydrop.ui.permalink import look_from_query, query_of
-from tinydrop.ui.samples import Sample, find_sample, find_samples, outcome
+from tinydrop.ui.samples import Sample, find_sample, find_samples, outcome, truth_of
 from tinydrop.ui.studio import BUNDLED, Look, Progress, Studio
 from tinydrop.ui.texts import GENERIC_ERROR, SELECTOR_NOTES, SELECTOR_TITLES
+from tinydrop.views.words import decision_parts, plain_text
 
 SAMPLES = find_samples()
 
@@ -233,7 +236,8 @@ class TestHandlers:
         gone = ("/nowhere/own.jpg", "own.jpg")
         updates = explore_over(studio).upload(look_at("bison"), gone, *values_of(look_at("bison")))
         assert list(updates) == ["message"]
-        assert "own.jpg" in updates["message"]
+        assert "no longer here" in updates["message"]
+        assert "upload it again" in updates["message"]
 
 
 @pytest.mark.parametrize(
@@ -297,23 +301,56 @@ def test_a_link_names_nothing_unknown(query: dict[str, str]) -> None:
         look_from_query(query, look_at("cat"), SAMPLES, lambda _pair: Setting())
 
 
-def test_outcomes_follow_the_full_target(studio: Studio) -> None:
+def test_outcomes_say_right_and_agreeing_apart(studio: Studio) -> None:
     seen = set()
     for sample in SAMPLES:
         look = look_at(sample.name, setting=studio.pipeline(BUNDLED).pair.setting)
         studio.answer(look)
         scene = studio.scene(look)
         assert scene is not None
-        said, result = outcome(scene.result), scene.result
+        result, pair = scene.result, scene.pair
         assert result.full is not None
-        agrees = result.final.class_index == result.full.class_index
-        assert agrees is (said in ("early exit", "good drop", "no saving"))
-        assert result.exited is said.endswith("exit")
-        lucky = {"wrong drop": "lucky drop", "hasty exit": "lucky exit"}
-        assert outcome(result, result.final.name) == lucky.get(said, said)
-        assert outcome(result, result.full.name) == said
-        seen.add(said)
-    assert {"early exit", "good drop", "wrong drop"} <= seen
+        truth = truth_of(sample, pair)
+        found = outcome(result, truth)
+        assert found.exited is result.exited
+        assert found.agrees is (result.final.class_index == result.full.class_index)
+        assert truth is not None
+        if truth.name is None:
+            assert (found.right, found.truth_word) == (None, "no such class")
+        else:
+            assert found.right is (pair.classes[result.final.class_index] == truth.name)
+            assert found.truth_word == ("right" if found.right else "wrong")
+        assert outcome(result).truth_word == ""
+        seen.add((found.truth_word, found.agreement_word))
+    assert {word for word, _ in seen} == {"right", "wrong", "no such class"}
+    assert {word for _, word in seen} == {"agrees", "differs"}
+
+
+def test_no_badge_praises_a_wrong_answer(studio: Studio) -> None:
+    result = studio_result(studio, "cat")
+    for right in (True, False):
+        badge = gallery(((SAMPLES[0], replace(outcome(result), right=right)),))
+        assert (">right<" in badge) is right
+        assert (">wrong<" in badge) is not right
+        assert "good" not in badge
+
+
+def test_a_truth_that_the_pair_cannot_say_makes_no_answer_right(studio: Studio) -> None:
+    result = studio_result(studio, "cat")
+    said = plain_text(decision_parts(result, Truth(None)))
+    assert said.endswith("No answer can be right: the pair has no class for what is shown.")
+    assert plain_text(decision_parts(result, Truth(result.final.name))).endswith("That is right.")
+    wrong = plain_text(decision_parts(result, Truth("unicorn")))
+    assert wrong.endswith("That is wrong: the photograph shows unicorn.")
+    assert "That is" not in plain_text(decision_parts(result))
+
+
+def studio_result(studio: Studio, name: str) -> DropResult:
+    look = look_at(name, setting=studio.pipeline(BUNDLED).pair.setting)
+    studio.answer(look)
+    scene = studio.scene(look)
+    assert scene is not None
+    return scene.result
 
 
 def test_samples_without_a_list_are_one_sentence(tmp_path: Path) -> None:

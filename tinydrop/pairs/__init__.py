@@ -14,7 +14,7 @@ from tinydrop.pairs.folder import load_pair_folder, read_pair_card, save_pair
 from tinydrop.pairs.heads import read_head
 from tinydrop.pairs.pair import Pair, pair_from_models, pair_from_names
 from tinydrop.pairs.presets import PRESETS, PairPreset
-from tinydrop.pairs.shipped import SHIPPED, ShippedPair
+from tinydrop.pairs.shipped import SHIPPED, ShippedPair, bundled_students
 from tinydrop.pairs.slimmed import (
     Student,
     StudentCard,
@@ -25,9 +25,6 @@ from tinydrop.pairs.slimmed import (
 )
 
 __all__ = [
-    "BUNDLED_FOLDER",
-    "BUNDLED_STUDENT",
-    "BUNDLED_STUDENTS",
     "PRESETS",
     "SHIPPED",
     "Pair",
@@ -35,6 +32,7 @@ __all__ = [
     "ShippedPair",
     "Student",
     "StudentCard",
+    "bundled_students",
     "load_pair",
     "load_pair_folder",
     "load_slimmed",
@@ -47,12 +45,6 @@ __all__ = [
     "save_pair",
     "save_slimmed",
 ]
-
-BUNDLED_FOLDER = SHIPPED["bundled"].folder
-BUNDLED_STUDENT = BUNDLED_FOLDER.with_name("bundled-sit")
-"""The slimmed student of the bundled target, for ``load_slimmed``."""
-BUNDLED_STUDENTS = (BUNDLED_STUDENT, BUNDLED_FOLDER.with_name("bundled-sit-small"))
-"""All of them, the one that costs most first."""
 
 
 def load_pair(name: str | Path, progress: Callable[[str, float], None] | None = None) -> Pair:

@@ -18,22 +18,13 @@ from tinydrop.ui.line import add_line
 from tinydrop.ui.page import explore_page
 from tinydrop.ui.pages import add_pages, measured_by, studio_benches
 from tinydrop.ui.permalink import LINK_FIELDS
-from tinydrop.ui.samples import Sample, find_samples, outcome, right_class
+from tinydrop.ui.samples import Outcome, Sample, find_samples, outcome, truth_of
 from tinydrop.ui.studio import BUNDLED, Look, Studio
 from tinydrop.ui.tune_bench import Benches
 from tinydrop.ui.wiring import wire
 
 __all__ = ["build_app", "launch_options"]
 
-FIRST_OUTCOMES = (
-    "good drop",
-    "early exit",
-    "wrong drop",
-    "hasty exit",
-    "lucky drop",
-    "lucky exit",
-    "no saving",
-)
 UPLOADS_KEPT_SECONDS = 3600
 PAGE = {"body_background_fill": "#fbfbf9", "body_background_fill_dark": "#12161c"}
 THEME = {
@@ -129,19 +120,26 @@ def _look_at(studio: Studio, sample: Sample) -> Look:
     return Look(str(sample.path), sample.path.name, sample.name, BUNDLED, setting)
 
 
-def _outcome(studio: Studio, sample: Sample, look: Look) -> str:
+def _outcome(studio: Studio, sample: Sample, look: Look) -> Outcome | str:
     studio.answer(look)
     scene = studio.scene(look)
-    return "" if scene is None else outcome(scene.result, right_class(sample, scene.pair))
+    return "" if scene is None else outcome(scene.result, truth_of(sample, scene.pair))
 
 
-def _varied(samples: list[tuple[Sample, str]]) -> tuple[tuple[Sample, str], ...]:
-    """Return the samples with the first one of each outcome in front, a good drop leading."""
-    kinds = {name: place for place, name in enumerate(FIRST_OUTCOMES)}
-    firsts: dict[str, Sample] = {}
-    for sample, name in samples:
-        firsts.setdefault(name, sample)
-    leading = sorted(
-        ((sample, name) for name, sample in firsts.items()), key=lambda s: kinds.get(s[1], 99)
-    )
+def _varied(
+    samples: list[tuple[Sample, Outcome | str]],
+) -> tuple[tuple[Sample, Outcome | str], ...]:
+    """Return the samples with the first of each kind in front: a right drop that saves leads."""
+    firsts: dict[tuple[object, ...], tuple[Sample, Outcome | str]] = {}
+    for entry in samples:
+        firsts.setdefault(_kind(entry[1]), entry)
+    leading = [firsts[kind] for kind in sorted(firsts)]
     return (*leading, *(entry for entry in samples if entry not in leading))
+
+
+def _kind(found: Outcome | str) -> tuple[object, ...]:
+    """Return what sorts outcomes: right ones first, drops that save before exits."""
+    if isinstance(found, str):
+        return (9,)
+    truth = ("right", "wrong", "no such class", "").index(found.truth_word)
+    return (truth, found.exited, not found.agrees, found.saved < 0)

@@ -49,6 +49,17 @@ class AppBlocks(gr.Blocks):  # type: ignore[misc]
         super().__init__(**kwargs)
         self._closed: OrderedDict[str, None] = OrderedDict()
 
+    async def preprocess_data(self, block_fn: Any, inputs: Any, *rest: Any, **more: Any) -> Any:
+        """Read an event's inputs; of a public one, what cannot be read is one sentence."""
+        try:
+            return await super().preprocess_data(block_fn, inputs, *rest, **more)
+        except gr.Error:
+            raise
+        except Exception as error:
+            if block_fn.api_visibility != "public":
+                raise
+            raise gr.Error(_unreadable(len(block_fn.inputs), inputs)) from error
+
     def waiting(self, lane: str) -> int:
         """Return how many events wait in a lane."""
         return len(self._waiting(lane))
@@ -132,3 +143,16 @@ class AppBlocks(gr.Blocks):  # type: ignore[misc]
         self._queue.event_ids_to_events.pop(event._id, None)
         nothing = {"data": [{"__type__": "update"} for _ in event.fn.outputs]}
         self._queue.send_message(event, ProcessCompletedMessage(output=nothing, success=True))
+
+
+def _unreadable(wanted: int, inputs: Any) -> str:
+    """Return one sentence on inputs of the public endpoint that gradio itself cannot read."""
+    if isinstance(inputs, list) and len(inputs) < wanted:
+        return (
+            f"The endpoint takes {wanted} values and got {len(inputs)}; send null for each setting "
+            "that shall be the pair's own."
+        )
+    return (
+        f"The picture must be an uploaded file, got {str(inputs)[:120]!r}; send it to "
+        "/gradio_api/upload first, or let gradio_client's handle_file do so."
+    )

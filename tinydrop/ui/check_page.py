@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
+from tinydrop.assets import asset
 from tinydrop.check import PHASES, FamiliesTable, ModelReport, known_models, read_families
 from tinydrop.errands import ErrandError, Runner, run_errand
 from tinydrop.errors import SettingError, TinyDropError
@@ -26,7 +26,6 @@ from tinydrop.views.markup import escape
 __all__ = ["Check", "check_page", "wire_check"]
 
 Parts = dict[str, Any]
-FAMILIES_FILE = Path(__file__).resolve().parents[2] / "assets" / "tables" / "families.json"
 FIRST = "vit_base_patch16_224"
 KIND = "check"
 BROKE = "The check broke, and it is our fault; try another model, or run tinydrop check."
@@ -51,7 +50,7 @@ class Check:
     @cached_property
     def table(self) -> FamiliesTable:
         """The bundled table of families."""
-        return read_families(FAMILIES_FILE)
+        return read_families(asset("tables", "families.json"))
 
     def open(self) -> dict[str, str]:
         """Return the page as it first shows: the table, and the card of its first model."""

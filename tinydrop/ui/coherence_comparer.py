@@ -27,6 +27,7 @@ from tinydrop.ui.coherence_study import (
     Tile,
     unknown,
 )
+from tinydrop.ui.samples import known_truth
 from tinydrop.ui.studio import Studio
 
 __all__ = ["Comparer"]
@@ -59,7 +60,9 @@ class Comparer:
             (raw,) = compute_saliency(
                 pipeline.pair.guidance, guide.features, [guide.answer.class_index], "gradcam"
             )
-            self._stills.put(key, _still(guide, pipeline.pair.target.spec.grid, raw))
+            still = _still(guide, pipeline.pair.target.spec.grid, raw)
+            truth = known_truth(study.look.sample, pipeline.pair)
+            self._stills.put(key, replace(still, truth=truth))
 
     def compare(self, study: Study, level: int) -> Comparison | None:
         """Return what is known without running a model; None before ``ensure``.

@@ -256,7 +256,13 @@ def _tiles(comparison: Comparison, *, stopped: bool) -> str:
     label = f"Arrangements of {comparison.num_keep} of {comparison.grid.num_patches} patches"
     note = SELECTOR_NOTES.get(chosen, PAINTED_NOTE)
     return (
-        multiples(tiles, comparison.full.answer, label, stopped=stopped)
+        multiples(
+            tiles,
+            comparison.full.answer,
+            label,
+            stopped=stopped,
+            truth=comparison.still.truth,
+        )
         + f'<p class="td-hint"><b>{ARRANGEMENT_TITLES[chosen]}</b>: {escape(note)}</p>'
     )
 
@@ -273,7 +279,13 @@ def _modes(comparison: Comparison, *, stopped: bool) -> str:
     ]  # fmt: skip
     label = "Where the target believes the patches on the stage to be"
     return (
-        multiples(tiles, comparison.full.answer, label, stopped=stopped)
+        multiples(
+            tiles,
+            comparison.full.answer,
+            label,
+            stopped=stopped,
+            truth=comparison.still.truth,
+        )
         + f'<p class="td-hint"><b>{POSITION_TITLES[stage.positions]}</b>: '
         f"{POSITION_NOTES[stage.positions]}</p>"
     )

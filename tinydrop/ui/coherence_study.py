@@ -18,7 +18,7 @@ from tinydrop.coherence import Entry
 from tinydrop.errors import SettingError
 from tinydrop.pipeline import Guide
 from tinydrop.quality import Film, Frame, area_under, kept_counts
-from tinydrop.results import Answer, softmax
+from tinydrop.results import Answer, Truth, softmax
 from tinydrop.tokens import PatchGrid, Saliency, TokenSelection
 from tinydrop.ui.look import Look
 
@@ -93,11 +93,13 @@ class Still:
         thumb: the region that the models see, small, a whole number of pixels per patch.
         map_entries: the measures of the guidance's own map; see ``describe_map``.
         map_words: which map that is.
+        truth: what the picture shows, where that is known.
     """
 
     thumb: Image.Image
     map_entries: Mapping[str, Entry]
     map_words: str
+    truth: Truth | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -22,12 +23,13 @@ from tinydrop.comparison import (
     slim,
 )
 from tinydrop.errors import TinyDropError
-from tinydrop.pairs import BUNDLED_STUDENTS, Student, load_student
+from tinydrop.pairs import Student, bundled_students, load_student
 from tinydrop.pipeline import Guide, TinyDrop
 from tinydrop.reduction import drop_plan, plan_macs, why_not_reducible
 from tinydrop.ui.cache import BoundedCache
 from tinydrop.ui.compare_bout import Bout, Entrant, Places, Still, student_entrant
 from tinydrop.ui.look import BUNDLED, Look
+from tinydrop.ui.samples import known_truth
 from tinydrop.ui.studio import Studio
 from tinydrop.views.compare_tokens import tokens_image
 from tinydrop.views.compare_words import RANKERS
@@ -48,16 +50,19 @@ class Arena:
     def __init__(
         self,
         studio: Studio,
-        students: Sequence[Path] = BUNDLED_STUDENTS,
+        students: Sequence[Path] | None = None,
         seconds: float = SLICE_SECONDS,
     ) -> None:
-        """Take the studio, where its bundled pair's students lie, and how long a run may take."""
+        """Take the studio, where its bundled pair's students lie, and how long a run may take.
+
+        Without ``students`` they are those that come with the project.
+        """
         self.studio = studio
         self._seconds = seconds
         self._lock = threading.Lock()
         self._working: BoundedCache[_Work, Iterator[None]] = BoundedCache(32)
         self._steps: BoundedCache[_Work, int] = BoundedCache(64)
-        self._folders = tuple(students)
+        self._folders = tuple(bundled_students() if students is None else students)
         self._stills: BoundedCache[Key, Still] = BoundedCache(32)
         self._bouts: BoundedCache[tuple[str, str, int], Bout] = BoundedCache(256)
         self._places: BoundedCache[tuple[str, str, int], Places] = BoundedCache(256)
@@ -173,9 +178,11 @@ class Arena:
         spec = drop.pair.target.spec
         grid, everything = spec.grid, spec.grid.num_patches
         whole = budget_of(spec, BUDGET_LEVELS)
+        # The same number as on the Explore page: its confidence is calibrated, the target's raw.
+        calibrated = replace(guide.answer, temperature=drop.pair.setting.temperature)
         yardsticks = (
             Entrant("target", full, whole, blocks=(everything,) * spec.depth, left=everything),
-            Entrant("guidance", guide.answer, 0, drop.cost(0).guidance),
+            Entrant("guidance", calibrated, 0, drop.cost(0).guidance),
         )
         slims = tuple(slim(one.model, drop, guide) for one in self.students)
         students = tuple(
@@ -190,7 +197,8 @@ class Arena:
         still = Still(crop, grid, spec.depth, yardsticks, students, slims, {})
         pictures = {one.key: plain for one in yardsticks}
         pictures |= {one.key: data_uri(_draw(still, one, small), "JPEG") for one in students}
-        return Still(crop, grid, spec.depth, yardsticks, students, slims, pictures)
+        truth = known_truth(look.sample, drop.pair)
+        return replace(still, pictures=pictures, truth=truth)
 
 
 def _draw(still: Still, one: Entrant, crop: Image.Image | None = None) -> Image.Image:

@@ -69,7 +69,9 @@ def moving(
         "say": said_html(
             same, len(bout.methods), full, share(bout.budget, still.full_macs), len(bout.absent)
         ),
-        "tiles": tiles_html(_sections(still, bout, words), full, still.full_macs, contest.opened),
+        "tiles": tiles_html(
+            _sections(still, bout, words), full, still.full_macs, contest.opened, still.truth
+        ),
         "open": opened(still, bout, contest, words, large),
     }
 
@@ -157,6 +159,7 @@ def opened(
         ),
         still.full,
         still.full_macs,
+        still.truth,
     )
 
 
@@ -290,6 +293,7 @@ def _place(still: Still, places: Places, block: int, ranker: str, large: Large) 
         return place_html(
             title, large(still, one), one.answer, still.full,
             one.left or 0, still.grid.num_patches, one.macs, one.guide, still.full_macs,
+            still.truth,
         )  # fmt: skip
     if ranker == "attention" and block == 0:
         why = "At the input no block has attended to anything yet; choose a later place."

@@ -12,10 +12,11 @@ from pathlib import Path
 import tinydrop
 from tinydrop.images import Picture, View
 from tinydrop.pairs import PRESETS, SHIPPED, Pair
+from tinydrop.results import Truth
 from tinydrop.ui.lanes import QUICK_LANE, line_part
 from tinydrop.ui.look import Look
 from tinydrop.ui.permalink import query_of
-from tinydrop.ui.samples import Sample, thumbnail, truth_line
+from tinydrop.ui.samples import Outcome, Sample, thumbnail, truth_line
 from tinydrop.ui.studio import BUNDLED, Scene
 from tinydrop.ui.texts import FAILED, SELECTOR_NOTES
 from tinydrop.views.cards import ACCOUNTING, answers_card, cost_card, cost_formula, decision_card
@@ -56,6 +57,8 @@ def moving(
     note: str = "",
     failure: str | None = None,
     measured: str = "",
+    truth: Truth | None = None,
+    times: str = "",
 ) -> Frame:
     """Return what a slider may change: mask, decision, cost, answers, curve and links.
 
@@ -65,6 +68,8 @@ def moving(
         note: where the target's answer comes from.
         failure: why the target could not run; None where it can.
         measured: what the setting does on labelled pictures, as HTML.
+        truth: what the picture shows, where that is known.
+        times: what the kept patches cost in time, as HTML.
     """
     look, result = scene.look, scene.result
     pending, place = "", ""
@@ -73,13 +78,13 @@ def moving(
         place = f'<p class="td-state td-place">{line_part(QUICK_LANE, None)}</p>'
     if scene.running:
         note = failure or "Target running…"
-    card = decision_card(result, note, stopped=failure is not None)
+    card = decision_card(result, note, stopped=failure is not None, truth=truth)
     return {
         "mask": mask_layer(
             scene.grid, result.selection, _on(scene, look.forced_in), _on(scene, look.forced_out)
         ),
         "decision": f"<div{pending}>{card}{place}</div>",
-        "cost": cost_card(result, accounting),
+        "cost": cost_card(result, accounting, times),
         "cost_formula": cost_formula(result, accounting),
         "answers": answers_card(result, scene.pair.groups),
         "curve": budget_curve(look.setting, scene.budget, result.patches) + measured,
@@ -197,14 +202,14 @@ def saved_json(scene: Scene, at: int) -> str:
     return _file(address, f"{_stem(scene)}-tinydrop.json", at)
 
 
-def gallery(samples: tuple[tuple[Sample, str], ...]) -> str:
+def gallery(samples: tuple[tuple[Sample, Outcome | str], ...]) -> str:
     """Return the samples as buttons with what happens to each, and "surprise me"."""
     buttons = [
         f'<button type="button" class="td-sample" data-sample="{escape(sample.name)}" '
-        f'aria-pressed="false" title="{escape(sample.title)}">'
+        f'aria-pressed="false" title="{escape(_tooltip(sample, found))}">'
         f'<img src="{data_uri(thumbnail(sample), "JPEG")}" '
-        f'alt="{escape(sample.title)}"><span class="td-outcome">{escape(outcome)}</span></button>'
-        for sample, outcome in samples
+        f'alt="{escape(sample.title)}">{_badge(found)}</button>'
+        for sample, found in samples
     ]
     more = "".join(buttons[GALLERY_FIRST:])
     folded = (
@@ -217,6 +222,27 @@ def gallery(samples: tuple[tuple[Sample, str], ...]) -> str:
         '<button type="button" class="td-sample td-surprise"><em aria-hidden="true">?</em>'
         f"<span>surprise me</span></button></div>{folded if more else ''}</div>"
     )
+
+
+def _badge(found: Outcome | str) -> str:
+    """Return what stands under a sample: a caption, or in two parts what became of it."""
+    if isinstance(found, str):
+        return f'<span class="td-outcome">{escape(found)}</span>'
+    kind = "td-right" if found.right else "td-wrong"
+    way = "exit" if found.exited else "drop"
+    return (
+        f'<span class="td-outcome"><b class="{kind}">{found.truth_word}</b> '
+        f"{way}, {found.agreement_word}</span>"
+    )
+
+
+def _tooltip(sample: Sample, found: Outcome | str) -> str:
+    """Return a sample's title with what its badge means."""
+    if isinstance(found, str):
+        return sample.title
+    way = "early exit" if found.exited else "patches dropped"
+    full = "as the full target" if found.agrees else "unlike the full target"
+    return f"{sample.title}: {way}, the answer is {found.truth_word or 'not judged'}, {full}"
 
 
 def _file(address: str, name: str, at: int) -> str:
@@ -253,8 +279,9 @@ def _on(scene: Scene, patches: frozenset[int]) -> list[int]:
 
 def _links(scene: Scene) -> str:
     look = scene.look
-    path = f"assets/samples/{look.name}" if look.sample else look.name
-    snippet = python_snippet(scene.result, path, scene.toggled, uploaded=look.sample is None)
+    snippet = python_snippet(
+        scene.result, look.sample or look.name, scene.toggled, sample=look.sample is not None
+    )
     return links(look, snippet)
 
 

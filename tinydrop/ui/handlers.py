@@ -15,10 +15,12 @@ from tinydrop.ui import frames
 from tinydrop.ui.answering import Updates, told
 from tinydrop.ui.lanes import HEAVY, QUICK_LANE, Crowd, Idle, line_part
 from tinydrop.ui.permalink import LINK_FIELDS, look_from_query
-from tinydrop.ui.samples import Sample, find_sample
+from tinydrop.ui.samples import Sample, find_sample, truth_of
 from tinydrop.ui.studio import BUNDLED, Look, Scene, Studio
 from tinydrop.ui.texts import FAILED
+from tinydrop.ui.times import level_times
 from tinydrop.views.markup import escape
+from tinydrop.views.words import times_line
 
 __all__ = ["Controls", "Explore", "stage_key"]
 
@@ -294,11 +296,24 @@ class Explore:
     def _shown(self, scene: Scene, controls: Controls, note: str = "") -> Updates:
         measured, failed = self.measured(scene.look), self.studio.failed(scene.look)
         failure = FAILED if failed else None
-        return dict(frames.moving(scene, controls.accounting, note, failure, measured=measured))
+        truth = truth_of(self._sample(scene), scene.pair)
+        return dict(
+            frames.moving(
+                scene, controls.accounting, note, failure, measured, truth, self._times(scene)
+            )
+        )
 
     def _still(self, scene: Scene) -> Updates:
+        return dict(frames.still(scene, self._sample(scene)))
+
+    def _sample(self, scene: Scene) -> Sample | None:
         name = scene.look.sample
-        return dict(frames.still(scene, find_sample(self.samples, name) if name else None))
+        return find_sample(self.samples, name) if name else None
+
+    @staticmethod
+    def _times(scene: Scene) -> str:
+        result = scene.result
+        return times_line(level_times(scene.pair), result.level, exited=result.exited)
 
     def _known(self, look: Look) -> Scene:
         scene = self.studio.scene(look)

@@ -6,7 +6,6 @@ known without running a model; ``guide`` and ``answer`` run the models that are 
 
 from __future__ import annotations
 
-import statistics
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -17,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tinydrop.budget import Budget
-from tinydrop.errors import TinyDropError
+from tinydrop.errors import PictureError, TinyDropError
 from tinydrop.images import Picture, View, open_picture
 from tinydrop.pairs import SHIPPED, Pair, load_pair
 from tinydrop.pipeline import Guide, Selected, TinyDrop
@@ -29,6 +28,9 @@ from tinydrop.ui.look import BUNDLED, Look
 
 __all__ = ["BUNDLED", "Look", "Scene", "Studio"]
 
+UPLOAD_GONE = (
+    "The uploaded picture is no longer here, since uploads are kept for an hour; upload it again."
+)
 MAX_PICTURE_BYTES = 150e6
 """Of decoded pictures that are held; one that had to go is decoded again."""
 DECODED_AT_ONCE = 2
@@ -36,7 +38,6 @@ LET_GO = (
     "The pair {pair} is no longer held here, because another visitor chose another one; choose it "
     "again in the menu."
 )
-QUICK_MS = 60.0
 Ran = TypeVar("Ran")
 Progress = Callable[[str, float], None]
 
@@ -147,6 +148,8 @@ class Studio:
     def _opened(self, look: Look) -> Picture:
         known = self._pictures.get(look.source)
         if known is None:
+            if look.sample is None and not Path(look.source).is_file():
+                raise PictureError(UPLOAD_GONE)
             with self._decoding:  # many at once would need much memory
                 known = open_picture(Path(look.source), look.name)
             self._pictures.put(look.source, known)
@@ -164,9 +167,7 @@ class Studio:
         guide = self._guides.get(key)
         if guide is None:
             picture = self._opened(look)
-            guides = _repeated(lambda: pipeline.guide(picture), lambda one: one.answer.latency_ms)
-            typical = statistics.median(one.answer.latency_ms for one in guides)
-            guide = replace(guides[0], answer=replace(guides[0].answer, latency_ms=typical))
+            guide = pipeline.guide(picture)
             self._guides.put(key, guide)
         if self._ranked.get((*key, look.selector)) is None:
             everything = pipeline.pair.target.spec.grid.num_patches
@@ -219,8 +220,8 @@ class Studio:
         selection = scene.result.selection
         wanted: list[TokenSelection | None] = [None] if selection is None else [selection, None]
         for one in wanted:
-            if self._timed(look, one) is None:
-                self._answers.put(_answer_key(look, one), _classified(pipeline, scene.guide, one))
+            if self.known(look, one) is None:
+                self._answers.put(_answer_key(look, one), pipeline.classify(scene.guide, one))
 
     def ranking(self, look: Look) -> tuple[TinyDrop, Guide, Selected] | None:
         """Return a look's pipeline, its guided picture and its selector's ranking, if known."""
@@ -242,9 +243,6 @@ class Studio:
     ) -> None:
         """Run the target once on a kept set of a guided picture, unless its answer is known.
 
-        One run says what the target answers, not how long it takes: the answer carries no time,
-        and ``answer`` measures it where a page shows it.
-
         Raises:
             SettingError: if the target cannot run with these positions.
         """
@@ -253,11 +251,7 @@ class Studio:
             return
         pipeline, guide, _ = found
         answer = pipeline.classify(guide, selection, positions=positions)
-        self._answers.put(_answer_key(look, selection, positions), replace(answer, latency_ms=0.0))
-
-    def _timed(self, look: Look, selection: TokenSelection | None) -> Answer | None:
-        answer = self.known(look, selection)
-        return None if answer is None or not answer.latency_ms else answer
+        self._answers.put(_answer_key(look, selection, positions), answer)
 
     def scene(self, look: Look) -> Scene | None:
         """Return what is known of a look without running a model; None before ``guide``.
@@ -276,14 +270,14 @@ class Studio:
         if not budget.exited:
             selected, toggled = _kept(ranked, grid, budget.num_keep, look)
         selection = None if selected is None else selected.selection
-        target = None if selection is None else self._timed(look, selection)
+        target = None if selection is None else self.known(look, selection)
         result = pipeline.assemble(
             guide,
             look.setting,
             look.selector,
             selected,
             target=target,
-            full=self._timed(look, None),
+            full=self.known(look, None),
         )
         key = "-".join(_answer_key(look, selection))
         return Scene(
@@ -298,23 +292,6 @@ class Studio:
             key=key,
             pair=pipeline.pair,
         )
-
-
-def _classified(pipeline: TinyDrop, guide: Guide, selection: TokenSelection | None) -> Answer:
-    answers = _repeated(
-        lambda: pipeline.classify(guide, selection), lambda answer: answer.latency_ms
-    )
-    typical = statistics.median(answer.latency_ms for answer in answers)
-    return replace(answers[0], latency_ms=typical)
-
-
-def _repeated(run: Callable[[], Ran], latency_ms: Callable[[Ran], float]) -> list[Ran]:
-    """Return the results of one run, or of three where that is quick: one time alone says little.
-
-    The first run of a new shape prepares kernels, so its time is not the model's.
-    """
-    first = run()
-    return [first] if latency_ms(first) > QUICK_MS else [first, run(), run()]
 
 
 def _load(pair: str, progress: Progress | None) -> TinyDrop:

@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tinydrop.results import DropResult
+from tinydrop.bench import LevelTimes
+from tinydrop.results import DropResult, Truth
 
-__all__ = ["Part", "amount", "decision_parts", "macs_unit", "milliseconds", "percent", "plain_text"]
+__all__ = [
+    "Part",
+    "amount",
+    "decision_parts",
+    "heat_words",
+    "macs_unit",
+    "percent",
+    "plain_text",
+    "times_line",
+]
 
 
 @dataclass(frozen=True)
@@ -38,12 +48,59 @@ def amount(macs: int, unit: float) -> str:
     return f"{value:.{0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2}f}"
 
 
-def milliseconds(value: float) -> str:
-    """Return a time in milliseconds with two significant digits."""
-    return f"{value:.1f} ms" if value < 10 else f"{value:.0f} ms"
+def heat_words(temperature: float) -> str:
+    """Return which temperature a model's probabilities were made with."""
+    return "raw, T = 1" if temperature == 1.0 else f"calibrated, T = {temperature:.2f}"
 
 
-def decision_parts(result: DropResult) -> tuple[Part, ...]:
+def times_line(times: LevelTimes | None, level: int | None, *, exited: bool) -> str:
+    """Return what a picture costs in time as a share of the full target's, as HTML.
+
+    Args:
+        times: what the pair's benchmark measured; None where there is none.
+        level: the budget level of the kept patches; None after an exit.
+        exited: whether the target did not run.
+    """
+    if times is None:
+        return '<p class="td-hint">No time was measured for this pair; tinydrop bench does.</p>'
+    ratio = times.exit_ratio if exited or level is None else times.ratio_at(level)
+    what = "the guidance and its map" if not exited else "the guidance alone"
+    rest = "" if exited else " and the target on so many patches"
+    slower = " Fewer MACs are not always faster." if ratio.median > 1 else ""
+    threads = "1 thread" if times.threads == 1 else f"{times.threads} threads"
+    return (
+        f'<p class="td-hint">Time: <b>{ratio.median:.2f}</b> of the full target’s '
+        f"({ratio.low:.2f} to {ratio.high:.2f}) for {what}{rest}; benchmark, {threads}, one "
+        f"picture at a time, medians of {times.repeats} turns after a warm-up.{slower}</p>"
+    )
+
+
+def decision_parts(result: DropResult, truth: Truth | None = None) -> tuple[Part, ...]:
+    """Return the decision in plain sentences, in parts; whether it is right where that is known.
+
+    Args:
+        result: the run.
+        truth: what the picture shows; None where that is not known.
+    """
+    return (*_decision(result), *_judged(result, truth))
+
+
+def _judged(result: DropResult, truth: Truth | None) -> tuple[Part, ...]:
+    """Return whether the answer is right; nothing while there is none or nobody knows."""
+    if truth is None or (not result.exited and result.target is None):
+        return ()
+    if truth.name is None:
+        return (Part(" No answer can be right: the pair has no class for what is shown."),)
+    if truth.right(result.final):
+        return (Part(" That is "), Part("right", strong=True), Part("."))
+    return (
+        Part(" That is "),
+        Part("wrong", strong=True),
+        Part(f": the photograph shows {truth.name}."),
+    )
+
+
+def _decision(result: DropResult) -> tuple[Part, ...]:
     """Return the decision as one plain sentence (two at most), in parts.
 
     A result that neither exited nor has a target answer is one whose target is still running.

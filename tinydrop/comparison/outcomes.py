@@ -16,15 +16,8 @@ from tinydrop.budget import BUDGET_LEVELS
 from tinydrop.comparison.methods import METHODS, REFERENCE
 from tinydrop.data import LabelledPicture
 from tinydrop.pipeline import TinyDrop
-from tinydrop.pipeline.batch import (
-    Ranking,
-    answer,
-    answer_levels,
-    finite_logits,
-    guide_batch,
-    open_batch,
-    rank_batch,
-)
+from tinydrop.pipeline.answers import answer, answer_levels
+from tinydrop.pipeline.batch import Ranking, finite_logits, guide_batch, open_batch, rank_batch
 from tinydrop.reduction import Plan, run_plan
 from tinydrop.slimming import Slimmed
 

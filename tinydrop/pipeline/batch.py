@@ -1,4 +1,4 @@
-"""The one inference step, for a batch of pictures: open -> guide -> rank -> answer.
+"""The one inference step, for a batch of pictures: open -> guide -> rank, then ``answers``.
 
 ``TinyDrop`` is this with one picture; traces, tables of quality, comparisons and the pages read it
 with many. So what is measured over pictures is what the pipeline does to each of them, up to the
@@ -7,7 +7,7 @@ rounding of batched matrix products. Values hold no model: every step is told wh
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -15,8 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from tinydrop.backbones import Features, Guidance, Target
-from tinydrop.budget import BUDGET_LEVELS, num_keep
+from tinydrop.backbones import Features, Guidance
 from tinydrop.errors import PictureError, SettingError
 from tinydrop.images import View, open_picture
 from tinydrop.pairs import Pair
@@ -27,13 +26,10 @@ from tinydrop.selection import Order, map_method, map_order, reversed_order
 from tinydrop.tokens import PatchGrid, Rectangle, Saliency
 
 __all__ = [
-    "AtLevel",
     "Batch",
     "Guided",
     "Maps",
     "Ranking",
-    "answer",
-    "answer_levels",
     "explain",
     "finite_logits",
     "guide_batch",
@@ -127,23 +123,35 @@ class Guided:
         digests: SHA-256 of each picture's pixels.
         features: the last feature map, and what the head needs beside it.
         logits: (B, classes) float32.
+
+    Raises:
+        SettingError: if the three are not of the same number of pictures.
     """
 
     digests: tuple[str, ...]
     features: Features
     logits: Floats
 
+    def __post_init__(self) -> None:
+        if not len(self.digests) == len(self.features) == len(self.logits):
+            raise SettingError(
+                f"A guided batch has a digest and logits for each of its {len(self.features)} "
+                f"pictures, got {len(self.digests)} and {len(self.logits)}."
+            )
+
     @property
     def winner(self) -> Ints:
         """The winning classes, (B,) int64; ties go to the lowest index."""
-        return self.logits.argmax(axis=1).astype(np.int64)
+        winner: Ints = self.logits.argmax(axis=1).astype(np.int64)
+        return winner
 
     def confidence(self, temperature: float) -> Floats:
         """Return the largest probability of each at temperature T, (B,).
 
         Float32, as a trace stores it: everything must exit on the same side of tau.
         """
-        return softmax(self.logits, temperature).max(axis=1).astype(np.float32)
+        top: Floats = softmax(self.logits, temperature).max(axis=1).astype(np.float32)
+        return top
 
 
 def guide_batch(guidance: Guidance, pixels: torch.Tensor, digests: Sequence[str]) -> Guided:
@@ -192,11 +200,21 @@ class Ranking:
         order: (B, N) int64, patches from first to last kept; 0..N-1 where unranked.
         unranked: (B,) bool, True where the map cannot be ranked: every level keeps everything.
         maps: what was ranked; None for selectors that look at no map.
+
+    Raises:
+        SettingError: if the shapes do not fit each other.
     """
 
     order: Ints
     unranked: Bools
     maps: Maps | None = None
+
+    def __post_init__(self) -> None:
+        if self.order.ndim != 2 or self.unranked.shape != self.order.shape[:1]:
+            raise SettingError(
+                f"A ranking has an order of the patches and one truth value for each picture, got "
+                f"shapes {self.order.shape} and {self.unranked.shape}."
+            )
 
     @classmethod
     def of(
@@ -248,78 +266,6 @@ def rank_batch(
         ranked = (map_order(name, one) for one in maps.on_patches)
         found[name] = Ranking.of(ranked, grid.num_patches, maps)
     return found
-
-
-def answer(
-    target: Target, pixels: torch.Tensor, keep: Ints | None = None, positions: str = "right"
-) -> Floats:
-    """Return the target's logits, (B, classes) float32.
-
-    Args:
-        target: the big model.
-        pixels: (B, 3, H, W), its own input.
-        keep: (B, K), sorted kept patches of each; None keeps every patch.
-        positions: where they get their positions from, a name in ``POSITION_MODES``.
-
-    Raises:
-        SettingError: if the target cannot run with these positions or patches, or the logits are
-            not finite.
-    """
-    kept = None if keep is None else torch.from_numpy(np.array(keep, dtype=np.int64))
-    return finite_logits(target.logits(pixels, kept, positions))
-
-
-class AtLevel(NamedTuple):
-    """The target's answers at one budget level.
-
-    Attributes:
-        level: 1..16.
-        keep: (R, K) int64, sorted, of the R pictures that could be ranked.
-        logits: (B, classes) float32, of all of them.
-    """
-
-    level: int
-    keep: Ints
-    logits: Floats
-
-
-def answer_levels(
-    target: Target,
-    pixels: torch.Tensor,
-    ranking: Ranking,
-    full: Floats | None = None,
-    positions: str = "right",
-) -> Iterator[AtLevel]:
-    """Yield the target's answers at every level, 1 first, a forward pass for each.
-
-    The top level keeps everything, as every level of an unranked picture does, and runs once.
-
-    Args:
-        target: the big model.
-        pixels: (B, 3, H, W), its own input.
-        ranking: of the same B pictures.
-        full: (B, classes), its logits on every patch with these positions, where they are known.
-        positions: a name in ``POSITION_MODES``.
-
-    Raises:
-        SettingError: as ``answer`` does, or if the ranking is of another number of pictures.
-    """
-    patches, count = target.spec.grid.num_patches, len(ranking.order)
-    if count != len(pixels) or ranking.order.shape[1] != patches:
-        raise SettingError(
-            f"A ranking orders the {patches} patches of each of the {len(pixels)} pictures, got "
-            f"shape {ranking.order.shape}."
-        )
-    whole = answer(target, pixels, None, positions) if full is None else full
-    ranked = np.flatnonzero(~ranking.unranked)
-    some = pixels if ranked.size == count else pixels[torch.from_numpy(ranked)]
-    for level in range(1, BUDGET_LEVELS + 1):
-        keep = np.sort(ranking.order[ranked, : num_keep(level, patches)], axis=1)
-        logits = whole
-        if level < BUDGET_LEVELS and ranked.size:
-            logits = whole.copy()
-            logits[ranked] = answer(target, some, keep, positions)
-        yield AtLevel(level, keep, logits)
 
 
 def finite_logits(logits: torch.Tensor) -> Floats:

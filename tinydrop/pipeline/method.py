@@ -24,7 +24,8 @@ from tinydrop.errors import SettingError
 from tinydrop.images import Picture, View, open_picture
 from tinydrop.macs import guidance_macs, target_macs
 from tinydrop.pairs import Pair, load_pair, pair_from_models
-from tinydrop.pipeline.batch import Ranking, answer, explain, guide_batch, rank_batch
+from tinydrop.pipeline.answers import answer
+from tinydrop.pipeline.batch import Ranking, explain, guide_batch, rank_batch
 from tinydrop.pipeline.selectors import check_selector
 from tinydrop.pipeline.stages import Guide, Selected
 from tinydrop.results import Answer, CostBreakdown, DropResult, LatencyBreakdown

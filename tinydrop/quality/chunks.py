@@ -13,14 +13,8 @@ from tinydrop.backbones import Guidance, target_own_maps
 from tinydrop.check import redraw_weights
 from tinydrop.data import LabelledPicture
 from tinydrop.pipeline import TinyDrop
-from tinydrop.pipeline.batch import (
-    Batch,
-    Ranking,
-    answer,
-    guide_batch,
-    open_batch,
-    rank_batch,
-)
+from tinydrop.pipeline.answers import answer
+from tinydrop.pipeline.batch import Batch, Ranking, guide_batch, open_batch, rank_batch
 from tinydrop.quality.curves import LevelOutcomes, area_under, outcomes_at_levels
 from tinydrop.quality.localisation import object_order
 from tinydrop.quality.maps import (

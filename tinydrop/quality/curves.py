@@ -19,7 +19,8 @@ from tinydrop.backbones import Target, target_own_maps, why_no_own_map
 from tinydrop.budget import BUDGET_LEVELS, num_keep
 from tinydrop.errors import SettingError
 from tinydrop.pipeline import Guide, TinyDrop
-from tinydrop.pipeline.batch import Ranking, answer, answer_levels
+from tinydrop.pipeline.answers import answer, answer_levels
+from tinydrop.pipeline.batch import Ranking
 from tinydrop.quality.maps import flat_maps
 from tinydrop.quality.statistics import spearman
 from tinydrop.results import softmax

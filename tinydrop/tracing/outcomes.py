@@ -14,13 +14,8 @@ from tinydrop.coherence import COHERENCE_METRICS
 from tinydrop.data import LabelledPicture
 from tinydrop.macs import target_macs
 from tinydrop.pipeline import TinyDrop
-from tinydrop.pipeline.batch import (
-    Ranking,
-    answer_levels,
-    guide_batch,
-    open_batch,
-    rank_batch,
-)
+from tinydrop.pipeline.answers import answer_levels
+from tinydrop.pipeline.batch import Ranking, guide_batch, open_batch, rank_batch
 from tinydrop.results import softmax
 from tinydrop.tokens import covered_patches
 from tinydrop.trace import label_rank

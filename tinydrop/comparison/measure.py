@@ -10,7 +10,7 @@ import torch
 
 from tinydrop.backbones import TargetSpec
 from tinydrop.budget import BUDGET_LEVELS, num_keep
-from tinydrop.comparison.methods import METHODS, costed_plans, plan_within
+from tinydrop.comparison.methods import METHODS, REFERENCE, costed_plans, plan_within
 from tinydrop.comparison.outcomes import (
     Ladder,
     Outcomes,
@@ -18,7 +18,7 @@ from tinydrop.comparison.outcomes import (
     measure_outcomes,
     measure_times,
 )
-from tinydrop.comparison.rows import EXITING, REFERENCE, Rows, shares
+from tinydrop.comparison.rows import EXITING, Rows, shares
 from tinydrop.comparison.values import COMPARE_LEVELS, CompareProvenance, CompareTable
 from tinydrop.data import Dataset
 from tinydrop.errors import SettingError, quoted

@@ -11,20 +11,16 @@ from tinydrop.tracing.offered import (
     match_pair,
     offered_pictures,
 )
-from tinydrop.tracing.outcomes import OpenedChunk, logits_at_levels, open_chunk
 
 __all__ = [
     "CHUNK",
     "Offered",
-    "OpenedChunk",
     "Progress",
     "TraceStoppedError",
     "data_notes",
     "library_versions",
-    "logits_at_levels",
     "make_trace",
     "match_pair",
     "offered_pictures",
-    "open_chunk",
     "read_trace",
 ]

@@ -13,9 +13,8 @@ from tinydrop.budget import BUDGET_LEVELS, num_keep
 from tinydrop.coherence import describe_map
 from tinydrop.errors import SettingError
 from tinydrop.pipeline import Guide, Selected
-from tinydrop.quality import reversed_order
-from tinydrop.saliency import compute_saliency
-from tinydrop.selection import select_tokens
+from tinydrop.quality import film_steps
+from tinydrop.selection import reversed_order, select_tokens
 from tinydrop.tokens import PatchGrid, Saliency, TokenSelection
 from tinydrop.ui.cache import BoundedCache
 from tinydrop.ui.coherence_study import (
@@ -54,15 +53,13 @@ class Comparer:
         for name in ARRANGEMENTS:
             self.studio.guide(replace(study.look, selector=name))
         key = (study.look.source, study.look.pair)
-        found = self.studio.ranking(study.look)
+        found = self.studio.ranking(replace(study.look, selector="gradcam"))
         if self._stills.get(key) is None and found is not None:
-            pipeline, guide, _ = found
-            (raw,) = compute_saliency(
-                pipeline.pair.guidance, guide.features, [guide.answer.class_index], "gradcam"
-            )
-            still = _still(guide, pipeline.pair.target.spec.grid, raw)
-            truth = known_truth(study.look.sample, pipeline.pair)
-            self._stills.put(key, replace(still, truth=truth))
+            pipeline, guide, ranked = found
+            if ranked.raw is not None:
+                still = _still(guide, pipeline.pair.target.spec.grid, ranked.raw)
+                truth = known_truth(study.look.sample, pipeline.pair)
+                self._stills.put(key, replace(still, truth=truth))
 
     def compare(self, study: Study, level: int) -> Comparison | None:
         """Return what is known without running a model; None before ``ensure``.
@@ -131,7 +128,7 @@ class Comparer:
         if order is None:
             return ()
         tiles = []
-        for k in range(1, grid.num_patches + 1):
+        for k in film_steps(grid.num_patches, exact=True):
             kept = select_tokens(order, grid, k, study.arrangement)
             known = self.studio.known(study.look, kept, study.positions)
             tiles.append(Tile(study.arrangement, kept, study.positions, known))

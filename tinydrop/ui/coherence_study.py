@@ -17,7 +17,7 @@ from tinydrop.budget import num_keep
 from tinydrop.coherence import Entry
 from tinydrop.errors import SettingError
 from tinydrop.pipeline import Guide
-from tinydrop.quality import Film, Frame, area_under, kept_counts
+from tinydrop.quality import Film, area_under, film_frames, kept_counts
 from tinydrop.results import Answer, Truth, softmax
 from tinydrop.tokens import PatchGrid, Saliency, TokenSelection
 from tinydrop.ui.look import Look
@@ -184,16 +184,12 @@ class Comparison:
 
 def film_of(comparison: Comparison, tiles: tuple[Tile, ...]) -> Film | None:
     """Return the film of tiles with rising K, the last one with every patch; None if unfinished."""
-    order, frames, before = comparison.order, [], 0
-    if order is None or not tiles:
+    grid, order = comparison.grid, comparison.order
+    known = [(one.selection.num_keep, one.answer) for one in tiles if one.answer is not None]
+    if order is None or not tiles or len(known) < len(tiles):
         return None
-    for tile in tiles:
-        k = tile.selection.num_keep
-        if tile.answer is None:
-            return None
-        frames.append(Frame(k, tuple(order[before:k].tolist()), tile.answer))
-        before = k
-    return Film(comparison.grid, comparison.study.arrangement, tuple(frames))
+    frames = tuple(film_frames(grid, order, known))
+    return Film(grid, comparison.study.arrangement, frames)
 
 
 def unknown(tiles: tuple[Tile, ...]) -> tuple[Tile, ...]:

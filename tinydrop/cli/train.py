@@ -31,7 +31,7 @@ def add_train(commands: argparse._SubParsersAction[Any]) -> None:
     pair.add_argument(
         "--recipe",
         metavar="NAME",
-        help="gpu, cpu, cpu-efficientformer or tiny; gpu where there is a GPU, else cpu",
+        help="pretrained, pretrained-gpu, gpu, cpu or tiny; gpu where there is a GPU, else cpu",
     )
     pair.add_argument(
         "--data", type=Path, metavar="DIR", help="train*.parquet and validation*.parquet"
@@ -65,6 +65,13 @@ def add_train(commands: argparse._SubParsersAction[Any]) -> None:
         type=Path,
         metavar="FILE",
         help="coarse groups of the classes, shown beside them: JSON, name to list of classes",
+    )
+    pair.add_argument(
+        "--start",
+        action="append",
+        default=[],
+        metavar="STAGE=FILE",
+        help="safetensors weights that a stage starts from; may be repeated",
     )
     pair.add_argument(
         "--measure",
@@ -102,11 +109,26 @@ def _train_pair(arguments: argparse.Namespace) -> int:
         pack=arguments.pack,
         name=arguments.name,
         groups=arguments.groups,
+        start=_starts(arguments.start),
     )
     training.check()
     _print_plan(recipe)
     report = _run(training)
     return _print_end(training, report)
+
+
+def _starts(given: list[str]) -> dict[str, Path]:
+    """Return stage -> file from ``STAGE=FILE`` texts."""
+    found = {}
+    for text in given:
+        stage, equals, file = text.partition("=")
+        if not equals or stage not in ("teacher", "guidance", "target") or not file:
+            raise SettingError(
+                f"--start {text!r} names no stage and file; write STAGE=FILE, for example "
+                f"target=weights.safetensors, with a stage of teacher, guidance, target."
+            )
+        found[stage] = Path(file)
+    return found
 
 
 def _run(training: PairTraining) -> TrainingReport:

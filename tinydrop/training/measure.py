@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -26,7 +26,7 @@ class StageSpeed:
         stage: teacher, guidance or target.
         size: side of the input in pixels.
         share: of the stage's epochs that have this size.
-        epochs: of the stage.
+        epochs: of the stage, in passes over the pictures or in ``epoch_pictures``.
         batch: pictures per step.
         steps: measured, after a warm-up.
         pictures_per_second: augmentation, the teacher's answer and the optimiser's step included.
@@ -70,16 +70,16 @@ def measure_speed(
             shape = (own.batch, 3, recipe.side, recipe.side)
             pixels = torch.randint(0, 256, shape, dtype=torch.uint8, device=device)
             label = torch.randint(0, classes, (own.batch,), device=device)
-            trainer = Trainer(own, classes, device, own.epochs, taught, compiled=compiled)
-            sizes = [own.size_at(epoch) for epoch in range(own.epochs)]
+            sizes = own.sizes or (own.size,)
             for size in sorted(set(sizes)):
-                epoch = sizes.index(size)
+                sized = replace(own, size=size, sizes=())
+                trainer = Trainer(sized, classes, device, own.epochs, taught, compiled=compiled)
                 for step in range(_WARM_UP[device.type]):
-                    trainer.step(pixels, label, epoch, step)
+                    trainer.step(pixels, label, 0, step)
                 _wait(device)
                 start = time.perf_counter()
                 for step in range(steps):
-                    trainer.step(pixels, label, epoch, step)
+                    trainer.step(pixels, label, 0, step)
                 _wait(device)
                 speed = steps * own.batch / (time.perf_counter() - start)
                 share = sizes.count(size) / len(sizes)

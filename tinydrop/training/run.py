@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from tinydrop.errors import SettingError
 from tinydrop.training.checkpoint import join_parts, write_parts
 from tinydrop.training.export import Finished, export_pair, read_groups
 from tinydrop.training.loop import train_stage
 from tinydrop.training.pictures import TrainingData, find_shards, load_training_data
+from tinydrop.training.pretrained import (
+    file_digest,
+    read_source,
+    read_start,
+    source_named,
+    start_from,
+)
 from tinydrop.training.recipe import STAGES, PairRecipe
 from tinydrop.training.stage import (
     CHECKPOINT,
@@ -66,6 +74,7 @@ class PairTraining:
         pack: folder for a copy of what this call trains, in files of at most 15 MiB.
         name: of the exported pair; the recipe's by default.
         groups: JSON file with coarse groups of its classes, for display.
+        start: stage -> safetensors file to start from, instead of the recipe's ``pretrained``.
         device: where everything happens; a GPU where there is one.
 
     Raises:
@@ -83,6 +92,7 @@ class PairTraining:
     pack: Path | None = None
     name: str | None = None
     groups: Path | None = None
+    start: Mapping[str, Path] = field(default_factory=dict)
     device: torch.device = field(default_factory=training_device)
 
     def __post_init__(self) -> None:
@@ -201,6 +211,7 @@ class PairTraining:
             done = self._finished()["teacher"]
             module = done.module(len(data.classes)).to(device)
             teacher, digest = Teacher(module, done.recipe), done.state.digest
+        start, started_from = self._start(name, data)
         stage = Stage(
             name,
             recipe,
@@ -211,6 +222,8 @@ class PairTraining:
             data.fingerprint,
             teacher,
             digest,
+            start,
+            started_from,
         )
         return train_stage(
             stage,
@@ -219,6 +232,25 @@ class PairTraining:
             tell=tell,
             checkpoint_seconds=self.checkpoint_seconds,
             compiled=self.compiled,
+        )
+
+    def _start(
+        self, name: str, data: TrainingData
+    ) -> tuple[Callable[[nn.Module], None] | None, str | None]:
+        """Return what loads a stage's first weights, and which they are; None for drawn ones."""
+        source, path = self.recipe.stage(name).pretrained, self.start.get(name)
+        wnids = data.wnids
+        if path is not None:
+            return (
+                lambda module: start_from(module, read_start(path), wnids),
+                f"{path.name}, SHA-256 {file_digest(path)}",
+            )
+        if not source:
+            return None, None
+        known = source_named(source)
+        return (
+            lambda module: start_from(module, read_source(source), wnids),
+            f"{known.package} {known.file}, SHA-256 {known.sha256}",
         )
 
     def _finished(self) -> dict[str, Finished]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from tinydrop.errors import SettingError
 from tinydrop.training.checkpoint import read_state, read_tensors
@@ -69,6 +70,8 @@ class Stage:
         data: fingerprint of the training pictures.
         teacher: what is learnt from; None for a stage without one.
         teacher_digest: says which teacher that is.
+        start: loads the weights to start from into the freshly built model; None for those drawn.
+        started_from: says which weights those are; None for those drawn.
     """
 
     name: str
@@ -80,6 +83,8 @@ class Stage:
     data: str
     teacher: Teacher | None = None
     teacher_digest: str | None = None
+    start: Callable[[nn.Module], None] | None = None
+    started_from: str | None = None
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -91,6 +96,7 @@ class Stage:
             "data": self.data,
             "pictures": len(self.train),
             "teacher": self.teacher_digest,
+            "started_from": self.started_from,
         }
 
 

@@ -16,6 +16,7 @@ PACKAGE = ROOT / "tinydrop"
 # From the top of the house to the bottom: a room may import any room before it, none after it.
 ROOMS = [
     "errors",
+    "writing",
     "tokens",
     "decoding",
     "images",

@@ -15,7 +15,7 @@ from types import MappingProxyType
 import numpy as np
 import numpy.typing as npt
 
-from tinydrop.errors import SettingError
+from tinydrop.errors import SettingError, quoted
 
 __all__ = [
     "BUDGET_LEVELS",
@@ -92,12 +92,13 @@ class Setting:
                 or not 0.0 < value <= top  # False for NaN and for infinities
             ):
                 raise SettingError(
-                    f"{name} must be a number above 0 and at most {top:g}, got {value!r}; {advice}."
+                    f"{name} must be a number above 0 and at most {top:g}, got {quoted(value)}; "
+                    f"{advice}."
                 )
             object.__setattr__(self, name, float(value))
-        if self.rule not in BUDGET_RULES:
+        if not isinstance(self.rule, str) or self.rule not in BUDGET_RULES:
             raise SettingError(
-                f"Unknown budget rule {self.rule!r}; choose one of {', '.join(BUDGET_RULES)}."
+                f"Unknown budget rule {quoted(self.rule)}; choose one of {', '.join(BUDGET_RULES)}."
             )
 
 
@@ -159,9 +160,11 @@ def num_keep(level: int, num_patches: int) -> int:
         SettingError: if the level is not 1..16 or there is no patch.
     """
     if not 1 <= level <= BUDGET_LEVELS:
-        raise SettingError(f"A budget level lies between 1 and {BUDGET_LEVELS}, got {level!r}.")
+        raise SettingError(
+            f"A budget level lies between 1 and {BUDGET_LEVELS}, got {quoted(level)}."
+        )
     if num_patches < 1:
-        raise SettingError(f"A patch grid has at least one patch, got {num_patches!r}.")
+        raise SettingError(f"A patch grid has at least one patch, got {quoted(num_patches)}.")
     share = operator.index(num_patches) * operator.index(level)  # numpy's integers become int
     return (share + BUDGET_LEVELS - 1) // BUDGET_LEVELS
 

@@ -24,7 +24,7 @@ from tinydrop.decoding import (
     read_file,
     upright_rgb,
 )
-from tinydrop.errors import PictureError, SettingError
+from tinydrop.errors import PictureError, SettingError, quoted
 from tinydrop.tokens import PatchGrid, Rectangle
 
 __all__ = ["InputSpec", "Picture", "View", "open_picture"]
@@ -119,6 +119,19 @@ def _digest(image: Image.Image) -> str:
     return sha.hexdigest()
 
 
+def _is_number(value: object) -> bool:
+    """Tell whether a value is a number that a float holds, neither NaN nor infinite."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.floating, np.integer)):
+        return False
+    return bool(abs(value) < 1e300)  # JSON has whole numbers that no float holds
+
+
+def _has_numbers(values: object, count: int) -> bool:
+    return (
+        isinstance(values, tuple | list) and len(values) == count and all(map(_is_number, values))
+    )
+
+
 @dataclass(frozen=True)
 class InputSpec:
     """How a model wants its pictures; the fields of timm's ``pretrained_cfg``.
@@ -145,28 +158,35 @@ class InputSpec:
     crop_mode: str = "center"
 
     def __post_init__(self) -> None:
-        if len(self.size) != 2 or not all(
+        if not _has_numbers(self.size, 2) or not all(
             type(side) is int and 1 <= side <= 4096 for side in self.size
         ):
             raise SettingError(
                 f"An input size is (height, width) in whole pixels from 1 to 4096, "
-                f"got {self.size!r}."
+                f"got {quoted(self.size)}."
             )
         for label, values, above in (("mean", self.mean, -math.inf), ("std", self.std, 0.0)):
-            if len(values) != 3 or not all(math.isfinite(v) and v > above for v in values):
+            if not _has_numbers(values, 3) or not all(
+                math.isfinite(v) and v > above for v in values
+            ):
                 raise SettingError(
-                    f"The input {label} has three finite numbers (std above 0), got {values!r}."
+                    f"The input {label} has three finite numbers (std above 0), got "
+                    f"{quoted(values)}."
                 )
-        if self.interpolation not in INTERPOLATIONS:
+        if not isinstance(self.interpolation, str) or self.interpolation not in INTERPOLATIONS:
             raise SettingError(
                 f"The interpolation is one of {', '.join(INTERPOLATIONS)}, "
-                f"got {self.interpolation!r}."
+                f"got {quoted(self.interpolation)}."
             )
-        if not 0.0 < self.crop_pct <= 2.0 or math.floor(min(self.size) / self.crop_pct) < 1:
-            raise SettingError(f"crop_pct lies above 0 and up to 2, got {self.crop_pct!r}.")
+        if (
+            not _is_number(self.crop_pct)
+            or not 0.0 < self.crop_pct <= 2.0
+            or math.floor(min(self.size) / self.crop_pct) < 1
+        ):
+            raise SettingError(f"crop_pct lies above 0 and up to 2, got {quoted(self.crop_pct)}.")
         if self.crop_mode not in CROP_MODES:
             raise SettingError(
-                f"The crop mode is one of {', '.join(CROP_MODES)}, got {self.crop_mode!r}."
+                f"The crop mode is one of {', '.join(CROP_MODES)}, got {quoted(self.crop_mode)}."
             )
         object.__setattr__(self, "size", tuple(self.size))
         object.__setattr__(self, "mean", tuple(float(value) for value in self.mean))
@@ -192,7 +212,7 @@ class View:
         if len(self.picture_size) != 2 or min(self.picture_size) < 1:
             raise SettingError(
                 f"A view needs a picture (width, height) of at least 1 x 1 pixels, "
-                f"got {self.picture_size!r}."
+                f"got {quoted(self.picture_size)}."
             )
 
     @property
@@ -246,7 +266,7 @@ class View:
         """
         self._check(picture)
         if max_side < 1:
-            raise SettingError(f"A crop is at least 1 pixel wide, got max_side={max_side!r}.")
+            raise SettingError(f"A crop is at least 1 pixel wide, got max_side={quoted(max_side)}.")
         left, top, right, bottom = self.region
         scale = min(1.0, max_side / max(right - left, bottom - top))
         size = (max(1, round((right - left) * scale)), max(1, round((bottom - top) * scale)))

@@ -20,7 +20,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from tinydrop.backbones import DenseCost, Guidance, TargetSpec, WindowStage, meta_copy
-from tinydrop.errors import SettingError
+from tinydrop.errors import SettingError, quoted
 
 __all__ = [
     "GuidanceMacs",
@@ -144,7 +144,7 @@ def target_macs_spread(
         SettingError: if K is outside 1..N or there are no sets.
     """
     if sets < 1:
-        raise SettingError(f"A spread needs at least one kept set, got {sets!r}.")
+        raise SettingError(f"A spread needs at least one kept set, got {quoted(sets)}.")
     patches = spec.grid.num_patches
     if isinstance(spec.cost, DenseCost) or not 1 <= num_keep < patches:
         total = target_macs(spec, num_keep).total

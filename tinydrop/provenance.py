@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tinydrop.budget import BUDGET_LEVELS
-from tinydrop.errors import SettingError
+from tinydrop.errors import SettingError, quoted
 
 __all__ = ["TEMPERATURES", "TraceProvenance", "stated_temperatures"]
 
@@ -79,7 +79,7 @@ class TraceProvenance:
             )
         if self.budget_levels != BUDGET_LEVELS:
             raise SettingError(
-                f"A trace has {BUDGET_LEVELS} budget levels, got {self.budget_levels!r}; "
+                f"A trace has {BUDGET_LEVELS} budget levels, got {quoted(self.budget_levels)}; "
                 f"trace the pictures again with this version."
             )
 

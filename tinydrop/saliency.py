@@ -26,7 +26,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from tinydrop.backbones import Features, Guidance
-from tinydrop.errors import SettingError
+from tinydrop.errors import SettingError, quoted
 from tinydrop.tokens import PatchGrid, Saliency
 
 __all__ = ["SALIENCY_METHODS", "compute_saliency", "resize_saliency"]
@@ -130,7 +130,8 @@ def compute_saliency(
     """
     if method not in _METHODS:
         raise SettingError(
-            f"Unknown saliency method {method!r}; choose one of {', '.join(SALIENCY_METHODS)}."
+            f"Unknown saliency method {quoted(method)}; choose one of "
+            f"{', '.join(SALIENCY_METHODS)}."
         )
     classes = [int(index) for index in class_indices]
     num_classes = guidance.spec.num_classes

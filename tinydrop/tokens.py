@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from tinydrop.errors import SettingError
+from tinydrop.errors import SettingError, quoted
 
 __all__ = [
     "PatchGrid",
@@ -47,7 +47,8 @@ class PatchGrid:
         for name, value in (("rows", self.rows), ("cols", self.cols)):
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise SettingError(
-                    f"A patch grid needs a whole number of {name} of at least 1, got {value!r}."
+                    f"A patch grid needs a whole number of {name} of at least 1, got "
+                    f"{quoted(value)}."
                 )
 
     @property

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tinydrop.budget import BUDGET_LEVELS, num_keep
-from tinydrop.errors import SettingError
+from tinydrop.errors import SettingError, quoted
 from tinydrop.provenance import TEMPERATURES, TraceProvenance
 from tinydrop.selection import map_method
 
@@ -173,7 +173,7 @@ class Trace:
         stated = self.provenance.temperatures
         if float(temperature) not in stated:
             raise SettingError(
-                f"The trace does not state the confidence at temperature {temperature!r}; "
+                f"The trace does not state the confidence at temperature {quoted(temperature)}; "
                 f"it does at {', '.join(f'{t:g}' for t in stated)}."
             )
         column: Floats = self.confidence[:, stated.index(float(temperature))]

@@ -11,9 +11,11 @@ from quality_zoo import write_boxed
 from trace_zoo import one_thread, small_drop
 
 from tinydrop.cli import main
+from tinydrop.comparison import compare_path
 from tinydrop.data import open_dataset
-from tinydrop.quality import read_coherence, read_interventions, read_report
+from tinydrop.quality import read_coherence, read_interventions, read_report, table_path
 from tinydrop.tracing import make_trace, offered_pictures
+from tinydrop.writing import claimed
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data" / "tiny-imagenet-200"
 
@@ -101,6 +103,21 @@ def test_a_file_is_no_folder_for_tables(capsys: pytest.CaptureFixture[str], tmp_
     code, _, err = run(capsys, data, "--save-tables", data)
     assert code == 2
     assert "is a file; give a folder" in err
+
+
+def test_tables_that_are_being_made_are_not_made_twice(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    data, folder = write_boxed(tmp_path / "x.parquet"), tmp_path / "tables"
+    with claimed(table_path(folder, "small", "quality"), "measuring"):
+        code, out, err = run(capsys, data, "--save-tables", folder)
+        assert (code, out) == (2, "")
+        assert "small-quality.parquet is in use by process" in err.splitlines()[-1]
+        arguments = ["compare", str(data), "--save-tables", str(folder), "--limit", "0"]
+        with claimed(compare_path(folder, "small"), "measuring"):
+            assert main(arguments) == 2
+        assert "small-compare.parquet is in use by process" in capsys.readouterr().err
+    assert not folder.exists()
 
 
 @pytest.mark.shared

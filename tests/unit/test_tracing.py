@@ -404,7 +404,7 @@ def test_killed_at_random_moments_and_resumed_the_table_is_the_same(
     start = time.monotonic()
     assert tracer.trace(whole) == 0
     length = time.monotonic() - start
-    rng = np.random.default_rng()
+    rng = np.random.default_rng(20)
     killed = 0
     for _ in range(10 * kills):
         status = tracer.trace(out, kill_after=float(rng.uniform(0, length)) * 0.6)
@@ -420,3 +420,25 @@ def test_killed_at_random_moments_and_resumed_the_table_is_the_same(
     assert tracer.trace(out) == 0
     assert out.read_bytes() == whole.read_bytes()
     assert sorted(p.name for p in tmp_path.iterdir()) == ["t.parquet", "whole.parquet"]
+
+
+def test_a_second_trace_into_the_same_file_is_refused_naming_the_first(
+    drop: TinyDrop, data: Dataset, whole: bytes, tmp_path: Path
+) -> None:
+    out = tmp_path / "t.parquet"
+    said: list[str] = []
+
+    def also(done: int, *_: object) -> None:
+        if done == 4:  # in the middle of the first one
+            for resume in (False, True):
+                with pytest.raises(SettingError) as error:
+                    make_trace(drop, data, out, resume=resume)
+                assert one_sentence(error)
+                said.append(str(error.value))
+
+    make_trace(drop, data, out, progress=also)
+    assert len(said) == 2
+    assert said[0].startswith(f"{out} is in use by process {os.getpid()} on ")
+    assert "tracing since" in said[0]
+    assert out.read_bytes() == whole
+    assert [p.name for p in tmp_path.iterdir()] == ["t.parquet"]

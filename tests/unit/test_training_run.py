@@ -30,6 +30,7 @@ from tinydrop.results import softmax
 from tinydrop.training import RECIPES, PairTraining
 from tinydrop.training.checkpoint import join_parts, read_state, read_tensors, write_parts
 from tinydrop.training.export import read_groups
+from tinydrop.writing import claimed
 
 TINY = RECIPES["tiny"]
 on_cpu = partial(PairTraining, device=torch.device("cpu"))  # exact equality is a CPU's promise
@@ -332,3 +333,15 @@ def test_a_gpu_trains_stops_goes_on_and_exports(data: Path, tmp_path: Path) -> N
     assert report.complete
     assert "cpu" not in {state.device for state in report.states.values()}
     assert load_pair(tmp_path / "pair").info["measured"]["target"]["top1"] >= 0.7
+
+
+@pytest.mark.parametrize("held", ["teacher", "guidance", "target", "pair"])
+def test_a_second_training_in_the_same_folder_is_refused_at_once(
+    data: Path, tmp_path: Path, held: str
+) -> None:
+    said: list[str] = []
+    with claimed(tmp_path / "run" / held, "training"), pytest.raises(SettingError) as caught:
+        on_cpu(TINY, data, tmp_path / "run").run(said.append)
+    assert "in use by process" in str(caught.value)
+    assert said == []  # nothing was decoded
+    assert list(tmp_path.iterdir()) == []

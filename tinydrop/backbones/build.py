@@ -22,7 +22,7 @@ from timm.models import get_pretrained_cfg, split_model_name_tag
 from torch import nn
 
 from tinydrop.backbones.hub import DownloadProgress, fetch_file
-from tinydrop.errors import SettingError, UnsupportedModelError, WeightsUnavailableError
+from tinydrop.errors import SettingError, UnsupportedModelError, WeightsUnavailableError, quoted
 from tinydrop.images import InputSpec
 
 __all__ = [
@@ -82,7 +82,8 @@ def build_model(
     refused = sorted(_REFUSED_ARGUMENTS & arguments.keys())
     if refused:
         raise UnsupportedModelError(
-            f"The argument {refused[0]!r} is not allowed for {name}; give only arguments of the "
+            f"The argument {quoted(refused[0])} is not allowed for {name}; give only arguments "
+            f"of the "
             "model's own constructor."
         )
     source, _, place = name.partition(":")
@@ -92,7 +93,8 @@ def build_model(
         folder = Path(place)
     elif place or "/" in name or "\\" in name:
         raise UnsupportedModelError(
-            f"{name!r} is no timm model name; write hf-hub:owner/name for a Hub repository or "
+            f"{quoted(name)} is no timm model name; write hf-hub:owner/name for a Hub repository "
+            f"or "
             "local-dir:folder for a folder."
         )
     else:
@@ -112,12 +114,13 @@ def _registered(
     if not timm.is_model(architecture):
         close = difflib.get_close_matches(architecture, timm.list_models(), n=3, cutoff=0.5)
         hint = f"; did you mean {' or '.join(close)}?" if close else "; see timm.list_models()."
-        raise UnsupportedModelError(f"timm has no model called {name!r}{hint}")
+        raise UnsupportedModelError(f"timm has no model called {quoted(name)}{hint}")
     try:
         cfg = get_pretrained_cfg(name)
     except RuntimeError as error:
         raise UnsupportedModelError(
-            f"timm has no weights tagged {tag!r} for {architecture}; it has {_tags(architecture)}."
+            f"timm has no weights tagged {quoted(tag)} for {architecture}; it has "
+            f"{_tags(architecture)}."
         ) from error
     if not pretrained:
         return _create(name, name, arguments)
@@ -169,7 +172,7 @@ def _from_folder(
         ) from error
     if not isinstance(architecture, str) or not timm.is_model(architecture):
         raise UnsupportedModelError(
-            f"{name} asks for the architecture {architecture!r}, which this timm "
+            f"{name} asks for the architecture {quoted(architecture)}, which this timm "
             f"({timm.__version__}) does not have."
         )
     weights = folder / _WEIGHTS
@@ -208,7 +211,9 @@ def _create(
             raise WeightsUnavailableError(
                 f"The weights of {name} are damaged ({reason}); delete {weights} and try again."
             ) from error
-        raise UnsupportedModelError(f"timm cannot build {name} as asked: {reason}") from error
+        raise UnsupportedModelError(
+            f"timm cannot build {name} as asked ({reason.rstrip('.')}); give other arguments."
+        ) from error
     if not isinstance(module, nn.Module):
         raise UnsupportedModelError(f"timm's {name} is not a model.")
     return module.eval()

@@ -21,6 +21,7 @@ from tinydrop.backbones.parity import (
     largest_difference,
     probe_pixels,
     require_ready,
+    require_run,
     tolerance,
 )
 from tinydrop.backbones.refusals import why_no_family
@@ -91,8 +92,7 @@ def wrap_target(module: nn.Module, name: str, input_spec: InputSpec | None = Non
     require_ready(module, name, role="target")
     target = family.adapter(family.describe(module, name, input_spec), module)
     pixels = probe_pixels(module, target.spec.input.size)
-    with torch.inference_mode():
-        expected = module(pixels)
+    expected = require_run(module, pixels, name)
     difference = largest_difference(target.logits(pixels), expected)
     limit = tolerance(expected.dtype)
     if not difference <= limit:

@@ -18,10 +18,14 @@ from tinydrop.backbones.features import Features
 from tinydrop.backbones.hub import DownloadProgress
 from tinydrop.backbones.parity import (
     check_pixels,
+    in_full,
     largest_difference,
     placed_like,
     probe_pixels,
+    require_colour,
+    require_eval,
     require_ready,
+    require_run,
     tolerance,
 )
 from tinydrop.backbones.splits import Split
@@ -78,12 +82,15 @@ class Guidance:
 
         Raises:
             SettingError: if the shape is not the one that ``spec.input`` asks for.
+            UnsupportedModelError: if somebody has put the model into training mode since.
         """
         check_pixels(pixels, self.spec.input)
+        require_eval(self.module, self.spec.name, role="guidance")
         # Inference mode is left even where the caller is in it: the head differentiates with
         # respect to these very tensors, and some models keep tensors of the first pass.
         with torch.inference_mode(mode=False), torch.no_grad():
-            return self._split.features(placed_like(self.module, pixels))
+            found = self._split.features(placed_like(self.module, pixels))
+        return Features(found.map, found.rest, in_full(found.logits))
 
     def head(self, feature_map: torch.Tensor, rest: tuple[torch.Tensor, ...]) -> torch.Tensor:
         """Return the logits, (B, classes), from a feature map (B, C, rows, cols) and its rest.
@@ -110,16 +117,10 @@ def wrap_guidance(module: nn.Module, name: str, input_spec: InputSpec | None = N
         UnsupportedModelError: if it cannot be cut, or the cut changes the answer; with the reason.
     """
     require_ready(module, name, role="guidance")
+    require_colour(module, name, role="guidance")
     spec_input = model_input(module) if input_spec is None else input_spec
     pixels = probe_pixels(module, spec_input.size)
-    try:
-        with torch.no_grad():
-            expected = module(pixels)
-    except (RuntimeError, AssertionError, ValueError) as error:
-        height, width = spec_input.size
-        raise UnsupportedModelError(
-            f"{name} does not run on {height}x{width} pixels; give the input that it was built for."
-        ) from error
+    expected = require_run(module, pixels, name)
     if not isinstance(expected, torch.Tensor) or expected.dim() != 2:
         raise UnsupportedModelError(
             f"{name} cannot be a guidance: it does not answer with one row of logits per picture."

@@ -32,7 +32,7 @@ from tinydrop.backbones.parity import placed_like
 from tinydrop.backbones.structure import POOLINGS, why_not_block, why_not_blocks, why_not_head
 from tinydrop.backbones.target import Kept, PositionScheme, Target, TargetSpec, gather_rows
 from tinydrop.backbones.vit import latent_pool_cost
-from tinydrop.errors import UnsupportedModelError
+from tinydrop.errors import UnsupportedModelError, quoted
 from tinydrop.images import InputSpec
 from tinydrop.tokens import PatchGrid
 
@@ -115,7 +115,7 @@ def _why_not_embeds(module: NaFlexVit) -> str | None:
     if type(embeds.proj) not in (nn.Linear, nn.Conv2d):
         return f"its patches are embedded by {type(embeds.proj).__name__}"
     if embeds.pos_embed_type not in ("learned", "factorized", "none"):
-        return f"its position table {embeds.pos_embed_type!r} is not proved"
+        return f"its position table {quoted(embeds.pos_embed_type)} is not proved"
     if embeds.pos_embed_type == "none" and module.rope is None:
         return "it has neither a position table nor rotations"
     return None

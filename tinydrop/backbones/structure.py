@@ -22,6 +22,8 @@ from timm.models.deit import VisionTransformerDistilled
 from timm.models.vision_transformer import Block, LayerScale, VisionTransformer
 from torch import nn
 
+from tinydrop.errors import quoted
+
 __all__ = [
     "MLPS",
     "POOLINGS",
@@ -117,7 +119,7 @@ def why_not_block(block: nn.Module, index: int) -> str | None:
 def why_not_head(module: Any, poolings: Sequence[str]) -> str | None:
     """Return why a module's pooling or classifier is not one of those that are proved, or None."""
     if module.global_pool not in poolings:
-        return f"its pooling {module.global_pool!r} is not proved"
+        return f"its pooling {quoted(module.global_pool)} is not proved"
     pool = getattr(module, "attn_pool", None)
     if (pool is not None) != (module.global_pool == "map"):
         return "its attention pooling does not match its configuration"

@@ -13,8 +13,8 @@ import torch
 from torch import nn
 
 from tinydrop.backbones.costs import TargetCost
-from tinydrop.backbones.parity import check_pixels
-from tinydrop.errors import SettingError
+from tinydrop.backbones.parity import check_pixels, in_full, require_eval
+from tinydrop.errors import SettingError, quoted
 from tinydrop.images import InputSpec
 from tinydrop.tokens import PatchGrid
 
@@ -138,13 +138,15 @@ class Target(ABC):
 
         Raises:
             SettingError: if a shape, type, index or mode does not fit.
+            UnsupportedModelError: if somebody has put the model into training mode since.
         """
         check_pixels(pixels, self.spec.input)
+        require_eval(self.module, self.spec.name, role="target")
         if keep_indices is not None:
             self._check_indices(keep_indices, pixels.shape[0])
         kept = self._kept(keep_indices, positions, pixels.shape[0])
         with torch.inference_mode():
-            return self._run(pixels, kept)
+            return in_full(self._run(pixels, kept))
 
     @abstractmethod
     def _run(self, pixels: torch.Tensor, kept: Kept | None) -> torch.Tensor:
@@ -155,7 +157,7 @@ class Target(ABC):
         if positions not in scheme.modes:
             raise SettingError(
                 f"{self.spec.name} can run with positions {', '.join(scheme.modes)} "
-                f"({scheme.name}), got {positions!r}."
+                f"({scheme.name}), got {quoted(positions)}."
             )
         if keep_indices is None:
             if positions == "right":

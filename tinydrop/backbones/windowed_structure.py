@@ -7,6 +7,8 @@ from typing import Any
 from timm.layers import ClassifierHead, Mlp, PatchEmbed
 from torch import nn
 
+from tinydrop.errors import quoted
+
 __all__ = ["why_not_windowed"]
 
 _POOLINGS = ("avg", "avgmax", "max")
@@ -50,7 +52,7 @@ def why_not_windowed(
     if not _is(module.head, ClassifierHead):
         return f"its head is a {type(module.head).__name__}, not a plain pooled classifier"
     if module.head.global_pool.pool_type not in _POOLINGS or module.head.use_conv:
-        return f"its pooling {module.head.global_pool.pool_type!r} is not proved"
+        return f"its pooling {quoted(module.head.global_pool.pool_type)} is not proved"
     if type(module.head.fc) not in (nn.Linear, nn.Identity):
         return "its classifier is not a plain linear layer"
     return None

@@ -19,7 +19,7 @@ from torch import nn
 from tinydrop.backbones import Guidance, Target
 from tinydrop.bench.report import BenchReport, BreakEven, SaliencyOverhead, Spread, TargetSpeed
 from tinydrop.budget import keep_level, num_keep
-from tinydrop.errors import SettingError
+from tinydrop.errors import SettingError, quoted
 from tinydrop.macs import guidance_macs, target_macs, target_macs_spread
 from tinydrop.saliency import compute_saliency, resize_saliency
 from tinydrop.tokens import PatchGrid
@@ -50,7 +50,7 @@ def time_in_turns(
         SettingError: if ``repeats`` is not positive.
     """
     if repeats < 1:
-        raise SettingError(f"A measurement needs at least one repeat, got {repeats!r}.")
+        raise SettingError(f"A measurement needs at least one repeat, got {quoted(repeats)}.")
     times: dict[str, list[float]] = {name: [] for name in tasks}
     for turn in range(-_WARM_UP, repeats):
         for name, task in tasks.items():

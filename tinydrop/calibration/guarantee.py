@@ -29,7 +29,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tinydrop.budget import Setting
-from tinydrop.errors import SettingError
+from tinydrop.errors import SettingError, quoted
 from tinydrop.sweep import replay
 from tinydrop.trace import Trace
 
@@ -172,11 +172,11 @@ def _walk(
 ) -> Guarantee:
     """Test the sequence and say what came out; counts are (len(TAUS_TESTED),)."""
     if bound not in BOUNDS:
-        raise SettingError(f"Unknown bound {bound!r}; choose one of {', '.join(BOUNDS)}.")
+        raise SettingError(f"Unknown bound {quoted(bound)}; choose one of {', '.join(BOUNDS)}.")
     if not (0.0 < epsilon < 100.0 and 0.0 < alpha < 1.0):
         raise SettingError(
             f"epsilon lies between 0 and 100 percentage points and alpha between 0 and 1, got "
-            f"{epsilon!r} and {alpha!r}; use for example 1.0 and 0.05."
+            f"{quoted(epsilon)} and {quoted(alpha)}; use for example 1.0 and 0.05."
         )
     passes = BOUNDS[bound](harmed, helped, pictures, epsilon / 100, alpha)
     passed = len(passes) if passes.all() else int(np.argmin(passes))

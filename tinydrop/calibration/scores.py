@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tinydrop.errors import SettingError
+from tinydrop.errors import SettingError, quoted
 from tinydrop.trace import Trace
 
 __all__ = [
@@ -65,13 +65,20 @@ def fit_temperature(logits: npt.ArrayLike, label: npt.ArrayLike) -> TemperatureF
         label: (M,) whole numbers, the true class.
 
     Raises:
-        SettingError: if there is no picture, shapes differ or a logit is not finite.
+        SettingError: if there is no picture, shapes differ, a logit is not finite or a label is no
+            class.
     """
     z, truth = np.asarray(logits), np.asarray(label)
     if z.ndim != 2 or not z.size or truth.shape != z.shape[:1] or not np.isfinite(z).all():
         raise SettingError(
             f"A temperature is fitted on finite logits (pictures, classes) and one label each, got "
             f"shapes {z.shape} and {truth.shape}; trace the pictures again."
+        )
+    if truth.dtype.kind not in "iu" or truth.min() < 0 or truth.max() >= z.shape[1]:
+        wrong = truth[(truth < 0) | (truth >= z.shape[1])] if truth.dtype.kind in "iu" else truth
+        raise SettingError(
+            f"Labels are whole numbers from 0 to {z.shape[1] - 1}, one for each class of the "
+            f"logits, got {quoted(wrong[0].item())}; check that they belong to the same classes."
         )
     low, high = 1.0 / HOTTEST, 1.0 / COLDEST
     before = _likelihood(z, truth, 1.0)[0]
@@ -139,9 +146,11 @@ def reliability(
     """
     c, right = _pair(confidence, correct)
     if bins < 1:
-        raise SettingError(f"A reliability diagram has at least one bin, got {bins!r}; use 15.")
+        raise SettingError(
+            f"A reliability diagram has at least one bin, got {quoted(bins)}; use 15."
+        )
     if scheme not in ("width", "mass"):
-        raise SettingError(f"Unknown binning {scheme!r}; choose width or mass.")
+        raise SettingError(f"Unknown binning {quoted(scheme)}; choose width or mass.")
     edges = np.linspace(0.0, 1.0, bins + 1)
     if scheme == "mass":
         last = -(-np.arange(1, bins) * c.size // bins) - 1  # of each bin but the top one

@@ -5,10 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tinydrop.errors import SettingError
 from tinydrop.selection import GEOMETRIC_ORDERS, MAP_ORDERS, SEEDED_ORDERS
+from tinydrop.writing import claimed
 
 if TYPE_CHECKING:  # torch is loaded by the command that needs it, so that --help is quick
     from tinydrop.pairs import Pair
@@ -17,6 +20,7 @@ __all__ = [
     "add_pair",
     "add_seed",
     "add_selector",
+    "claimed_table",
     "complain",
     "pair_of",
     "print_json",
@@ -82,6 +86,11 @@ def pair_of(arguments: argparse.Namespace) -> Pair:
     if arguments.pair is not None:
         raise SettingError("Give either --pair or --guidance and --target, not both.")
     return pair_from_names(arguments.guidance, arguments.target, head=arguments.target_head)
+
+
+def claimed_table(path: Path | None) -> AbstractContextManager[None]:
+    """Hold a table's file while it is measured, so that a second command is refused at once."""
+    return nullcontext() if path is None else claimed(path, "measuring")
 
 
 def print_json(value: object) -> None:

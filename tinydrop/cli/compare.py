@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tinydrop.cli.common import add_pair, add_seed, complain, print_json
+from tinydrop.cli.common import add_pair, add_seed, claimed_table, complain, print_json
 from tinydrop.cli.labelled import add_data, open_labelled, progress_bar
 from tinydrop.errors import SettingError
 
@@ -46,7 +46,7 @@ def add_compare(commands: argparse._SubParsersAction[Any]) -> None:
 
 
 def _compare(arguments: argparse.Namespace) -> int:
-    from tinydrop.comparison import METHODS, compare_methods, write_compare
+    from tinydrop.comparison import METHODS, compare_methods, compare_path, write_compare
     from tinydrop.pairs import BUNDLED_STUDENTS, load_student
     from tinydrop.pipeline import TinyDrop
 
@@ -58,20 +58,21 @@ def _compare(arguments: argparse.Namespace) -> int:
     if folders is None:
         folders = BUNDLED_STUDENTS if pair.name == "bundled" else ()
     students = [load_student(one, pair) for one in folders]
-    with progress_bar() as progress:
-        table = compare_methods(
-            TinyDrop(pair),
-            dataset,
-            arguments.method or tuple(METHODS),
-            students,
-            seed=arguments.seed,
-            limit=arguments.limit,
-            batch_size=arguments.batch_size,
-            repeats=arguments.repeats,
-            progress=progress,
-        )
-    if folder is not None:
-        complain(f"Written: {write_compare(folder, table)}")
+    with claimed_table(folder and compare_path(folder, pair.name)):
+        with progress_bar() as progress:
+            table = compare_methods(
+                TinyDrop(pair),
+                dataset,
+                arguments.method or tuple(METHODS),
+                students,
+                seed=arguments.seed,
+                limit=arguments.limit,
+                batch_size=arguments.batch_size,
+                repeats=arguments.repeats,
+                progress=progress,
+            )
+        if folder is not None:
+            complain(f"Written: {write_compare(folder, table)}")
     if arguments.json:
         print_json(table.to_dict())
     else:

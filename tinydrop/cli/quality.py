@@ -7,7 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tinydrop.budget import BUDGET_LEVELS
-from tinydrop.cli.common import add_pair, add_seed, complain, print_json, selector_names
+from tinydrop.cli.common import (
+    add_pair,
+    add_seed,
+    claimed_table,
+    complain,
+    print_json,
+    selector_names,
+)
 from tinydrop.cli.labelled import add_data, open_labelled, progress_bar
 from tinydrop.errors import SettingError
 
@@ -61,7 +68,7 @@ def add_quality(commands: argparse._SubParsersAction[Any]) -> None:
 
 def _quality(arguments: argparse.Namespace) -> int:
     from tinydrop.pipeline import SELECTORS, TinyDrop, check_selector
-    from tinydrop.quality import accuracy_by_coherence, measure_quality, write_tables
+    from tinydrop.quality import accuracy_by_coherence, measure_quality, table_path, write_tables
     from tinydrop.tracing import read_trace
 
     selectors = arguments.selector or list(SELECTORS)
@@ -74,19 +81,20 @@ def _quality(arguments: argparse.Namespace) -> int:
     coherence = None
     if arguments.trace is not None:
         coherence = accuracy_by_coherence(read_trace(arguments.trace, pair), arguments.metric)
-    with progress_bar() as progress:
-        found = measure_quality(
-            TinyDrop(pair),
-            dataset,
-            selectors,
-            seed=arguments.seed,
-            limit=arguments.limit,
-            progress=progress,
-        )
-    if folder is not None:
-        tenths = () if coherence is None else (coherence,)
-        for path in write_tables(folder, *found.tables, *tenths):
-            complain(f"Written: {path}")
+    with claimed_table(folder and table_path(folder, pair.name, "quality")):
+        with progress_bar() as progress:
+            found = measure_quality(
+                TinyDrop(pair),
+                dataset,
+                selectors,
+                seed=arguments.seed,
+                limit=arguments.limit,
+                progress=progress,
+            )
+        if folder is not None:
+            tenths = () if coherence is None else (coherence,)
+            for path in write_tables(folder, *found.tables, *tenths):
+                complain(f"Written: {path}")
     if arguments.json:
         print_json(
             {

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from tinydrop.errors import SettingError
+from tinydrop.errors import SettingError, quoted
 
 __all__ = [
     "COHERENCE_METRICS",
@@ -44,7 +44,7 @@ _NEIGHBOURS = {
 def _label(cells: Masks, connectivity: int) -> tuple[npt.NDArray[np.int64], int]:
     """Return pieces numbered from 1 over the whole stack, (M, rows, cols), and their number."""
     if connectivity not in _NEIGHBOURS:
-        raise SettingError(f"Patches connect to 4 or to 8 neighbours, got {connectivity!r}.")
+        raise SettingError(f"Patches connect to 4 or to 8 neighbours, got {quoted(connectivity)}.")
     labels, count = ndimage.label(cells, _NEIGHBOURS[connectivity])
     return labels.astype(np.int64), int(count)
 

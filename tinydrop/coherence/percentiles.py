@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tinydrop.coherence.metrics import COHERENCE_METRICS, MAP_METRICS, Values
-from tinydrop.errors import SettingError
+from tinydrop.errors import SettingError, quoted
 from tinydrop.tokens import PatchGrid, Saliency, TokenSelection
 
 __all__ = [
@@ -85,12 +85,12 @@ def coherence_percentiles(
     """
     if metric not in COHERENCE_METRICS:
         raise SettingError(
-            f"Unknown measure {metric!r}; choose one of {', '.join(COHERENCE_METRICS)}."
+            f"Unknown measure {quoted(metric)}; choose one of {', '.join(COHERENCE_METRICS)}."
         )
     _check_draws(draws)
     if not 1 <= num_keep <= grid.num_patches:
         raise SettingError(
-            f"The target keeps between 1 and {grid.num_patches} patches, got {num_keep!r}."
+            f"The target keeps between 1 and {grid.num_patches} patches, got {quoted(num_keep)}."
         )
     given = np.asarray(values, dtype=np.float64)
     if num_keep == grid.num_patches:
@@ -192,7 +192,9 @@ def _box_percentile(hits: int, size: int, num_keep: int, num_patches: int) -> fl
 
 def _check_draws(draws: int) -> None:
     if draws < 1:
-        raise SettingError(f"A percentile needs at least one random set, got draws={draws!r}.")
+        raise SettingError(
+            f"A percentile needs at least one random set, got draws={quoted(draws)}."
+        )
 
 
 @lru_cache(maxsize=256)  # 16 values of K for each of 16 grids; about 45 kB each at 500 draws

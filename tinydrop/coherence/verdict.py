@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tinydrop.coherence.percentiles import DRAWS, Entry, describe_box, describe_coherence
-from tinydrop.errors import SettingError
+from tinydrop.errors import SettingError, quoted
 from tinydrop.tokens import TokenSelection
 
 __all__ = ["VERDICT_KINDS", "Verdict", "judge_coherence"]
@@ -62,7 +62,8 @@ class Verdict:
     def __post_init__(self) -> None:
         if self.kind not in VERDICT_KINDS:
             raise SettingError(
-                f"Unknown kind of verdict {self.kind!r}; choose one of {', '.join(VERDICT_KINDS)}."
+                f"Unknown kind of verdict {quoted(self.kind)}; choose one of "
+                f"{', '.join(VERDICT_KINDS)}."
             )
 
     def to_dict(self) -> dict[str, str]:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from tinydrop.bench import Spread
 from tinydrop.comparison.values import CompareProvenance, CompareRow, CompareTable
 from tinydrop.data import read_table, write_table
-from tinydrop.errors import SettingError
+from tinydrop.errors import SettingError, quoted
 from tinydrop.quality import Estimate
 from tinydrop.reduction import Plan
 
@@ -64,7 +64,7 @@ def read_compare(path: str | Path) -> CompareTable:
         ) from error
     if version != _FORMAT:
         raise SettingError(
-            f"{path} is in format {version!r}, but {_FORMAT} is wanted; compare again."
+            f"{path} is in format {quoted(version)}, but {_FORMAT} is wanted; compare again."
         )
     provenance = CompareProvenance.from_dict(described)
     try:

@@ -21,7 +21,7 @@ from tinydrop.comparison.outcomes import (
 from tinydrop.comparison.rows import EXITING, REFERENCE, Rows, shares
 from tinydrop.comparison.values import COMPARE_LEVELS, CompareProvenance, CompareTable
 from tinydrop.data import Dataset
-from tinydrop.errors import SettingError
+from tinydrop.errors import SettingError, quoted
 from tinydrop.macs import guidance_macs, target_macs
 from tinydrop.pairs import Student
 from tinydrop.pipeline import TinyDrop
@@ -66,11 +66,12 @@ def compare_methods(
     """
     for name in methods:
         if name not in METHODS:
-            raise SettingError(f"Unknown method {name!r}; choose of {', '.join(METHODS)}.")
+            raise SettingError(f"Unknown method {quoted(name)}; choose of {', '.join(METHODS)}.")
     if repeats < 1 or batch_size < 1:
         raise SettingError(
-            f"Times are measured in at least one turn of at least one picture, got {repeats!r} "
-            f"turns of {batch_size!r}."
+            f"Times are measured in at least one turn of at least one picture, got "
+            f"{quoted(repeats)} "
+            f"turns of {quoted(batch_size)}."
         )
     check_reducible(drop.pair.target)
     slimmed = _named(students, drop)

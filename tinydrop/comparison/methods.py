@@ -8,7 +8,7 @@ from functools import lru_cache
 from types import MappingProxyType
 
 from tinydrop.backbones import TargetSpec
-from tinydrop.errors import SettingError
+from tinydrop.errors import SettingError, quoted
 from tinydrop.reduction import (
     Plan,
     drop_plan,
@@ -57,7 +57,7 @@ def costed_plans(spec: TargetSpec, name: str) -> tuple[tuple[int, Plan], ...]:
         SettingError: if there is no such method.
     """
     if name not in METHODS:
-        raise SettingError(f"Unknown method {name!r}; choose one of {', '.join(METHODS)}.")
+        raise SettingError(f"Unknown method {quoted(name)}; choose one of {', '.join(METHODS)}.")
     found = [(plan_macs(spec, plan).total, plan) for plan in METHODS[name].plans(spec)]
     return tuple(sorted(found, key=lambda pair: pair[0]))
 
@@ -87,7 +87,7 @@ def place_within(spec: TargetSpec, block: int, budget: int, by: str = "order") -
     patches, depth = _size(spec)
     if not 0 <= block < depth:
         raise SettingError(
-            f"{spec.name} has the blocks 0 to {depth - 1} to drop before, got {block!r}."
+            f"{spec.name} has the blocks 0 to {depth - 1} to drop before, got {quoted(block)}."
         )
     if by == "attention" and block == 0:
         return None

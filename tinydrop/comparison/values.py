@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from tinydrop.bench import Spread
-from tinydrop.errors import SettingError
+from tinydrop.errors import SettingError, quoted
 from tinydrop.quality import Estimate, wilson
 from tinydrop.reduction import Plan
 
@@ -81,7 +81,7 @@ class CompareProvenance:
         for name in _MAPPINGS:
             object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
         if self.pictures < 1:
-            raise SettingError(f"A comparison rests on pictures, got {self.pictures!r}.")
+            raise SettingError(f"A comparison rests on pictures, got {quoted(self.pictures)}.")
 
     def to_dict(self) -> dict[str, Any]:
         """Return every field as JSON-ready values."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from tinydrop.errors import SettingError
+from tinydrop.errors import SettingError, quoted
 from tinydrop.pairs.folder import load_pair_folder, read_pair_card, save_pair
 from tinydrop.pairs.heads import read_head
 from tinydrop.pairs.pair import Pair, pair_from_models, pair_from_names
@@ -80,9 +80,16 @@ def load_pair(name: str | Path, progress: Callable[[str, float], None] | None = 
             progress=progress,
         )
     folder = Path(name)
-    if folder.is_dir():
+    if _is_folder(folder):
         return load_pair_folder(folder)
     raise SettingError(
-        f"There is no pair {str(name)!r}; use {', '.join([*SHIPPED, *PRESETS])}, "
+        f"There is no pair {quoted(str(name))}; use {', '.join([*SHIPPED, *PRESETS])}, "
         "or a folder with a pair.json."
     )
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):  # too long or too strange for any file system
+        return False

@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
+from torch import nn
 
 from tinydrop.backbones import build_model, wrap_guidance, wrap_target
-from tinydrop.budget import Setting
-from tinydrop.errors import SettingError, WeightsUnavailableError
+from tinydrop.errors import SettingError, TinyDropError, UnsupportedModelError, quoted
 from tinydrop.images import InputSpec
 from tinydrop.pairs.pair import Pair, weights_digest
-from tinydrop.pairs.weights import read_weights, write_weights
+from tinydrop.pairs.schema import read_card
+from tinydrop.pairs.weights import load_weights, write_weights
 
 __all__ = ["load_pair_folder", "read_pair_card", "save_pair"]
 
 PAIR_FORMAT = 1
 ROLES = ("guidance", "target")
+_ABSENT = (
+    "are not there; a pair folder holds guidance.safetensors and target.safetensors beside its "
+    "pair.json"
+)
+Adapter = TypeVar("Adapter")
 
 
 def load_pair_folder(folder: str | Path, name: str | None = None) -> Pair:
@@ -37,23 +43,42 @@ def load_pair_folder(folder: str | Path, name: str | None = None) -> Pair:
     for role in ROLES:
         entry = card[role]
         module = build_model(
-            entry["model"], kwargs={**entry.get("kwargs", {}), "num_classes": len(card["classes"])}
+            entry["model"], kwargs={**entry["kwargs"], "num_classes": len(card["classes"])}
         )
-        _load_weights(module, folder / f"{role}.safetensors")
+        load_weights(module, folder / f"{role}.safetensors", _ABSENT, "the model in pair.json")
         modules[role] = module
-    specs = {role: InputSpec(**_tuples(card[role]["input"])) for role in ROLES}
-    guidance = wrap_guidance(modules["guidance"], card["guidance"]["model"], specs["guidance"])
-    target = wrap_target(modules["target"], card["target"]["model"], specs["target"])
+    guidance = _wrapped(wrap_guidance, "guidance", modules, card, folder)
+    target = _wrapped(wrap_target, "target", modules, card, folder)
     return Pair(
-        name=name or str(card["name"]),
-        title=str(card["title"]),
+        name=name or card["name"],
+        title=card["title"],
         guidance=guidance,
         target=target,
-        classes=tuple(card["classes"]),
-        setting=Setting(**card["setting"]),
+        classes=card["classes"],
+        setting=card["setting"],
         digest=weights_digest(guidance, target, card["classes"]),
-        info=MappingProxyType({**card.get("info", {}), "members": card.get("members", {})}),
+        info=MappingProxyType({**card["info"], "members": card["members"]}),
     )
+
+
+def _wrapped(
+    wrap: Callable[[nn.Module, str, InputSpec], Adapter],
+    role: str,
+    modules: Mapping[str, nn.Module],
+    card: Mapping[str, Any],
+    folder: Path,
+) -> Adapter:
+    """Return a role's adapter; whatever odd arguments made of the model is refused in words."""
+    entry = card[role]
+    try:
+        return wrap(modules[role], entry["model"], entry["input"])
+    except TinyDropError:
+        raise
+    except Exception as error:  # timm built something that even its own forward cannot run
+        raise UnsupportedModelError(
+            f"{folder / 'pair.json'} is wrong at {role}.kwargs: {entry['model']} built with "
+            f"{quoted(entry['kwargs'])} does not run ({type(error).__name__}); correct it."
+        ) from error
 
 
 def save_pair(
@@ -104,67 +129,36 @@ def save_pair(
 
 
 def read_pair_card(folder: Path) -> dict[str, Any]:
-    """Return the parsed ``pair.json``, with every required entry present.
+    """Return what ``pair.json`` says, every field checked.
+
+    Returns:
+        ``name``, ``title``, ``classes`` (a tuple), ``setting`` (a ``Setting``), ``members``,
+        ``info``, and for each role ``model``, ``kwargs`` and ``input`` (an ``InputSpec``).
 
     Raises:
-        SettingError: if it is missing, damaged or of another format.
+        SettingError: if it is missing, damaged or of another format, naming the field.
     """
     path = folder / "pair.json"
-    try:
-        card = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise SettingError(
-            f"{folder} is not a pair: it has no pair.json; give a folder in the pair format."
-        ) from None
-    except (OSError, ValueError) as error:
-        raise SettingError(f"{path} cannot be read as JSON ({error}); write it anew.") from error
-    if not isinstance(card, dict) or card.get("format") != PAIR_FORMAT:
+    absent = f"{folder} is not a pair: it has no pair.json; give a folder in the pair format."
+    card = read_card(path, absent)
+    form = card.values.get("format")
+    if form != PAIR_FORMAT or isinstance(form, bool):
         raise SettingError(
             f"{path} is not in pair format {PAIR_FORMAT}; write it with tinydrop.pairs.save_pair."
         )
-    missing = [
-        key
-        for key in ("name", "title", "classes", "setting", "guidance", "target")
-        if not card.get(key)
-    ]
-    missing += [
-        f"{role}.{key}"
-        for role in ROLES
-        for key in ("model", "input")
-        if role not in missing and key not in card[role]
-    ]
-    if missing:
-        raise SettingError(f"{path} lacks {', '.join(missing)}; add them.")
-    return card
-
-
-def _tuples(entry: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: tuple(v) if isinstance(v, list) else v for key, v in entry.items()}
-
-
-def _load_weights(module: torch.nn.Module, path: Path) -> None:
-    """Copy float weights of a safetensors file into the module, all of them, nothing else."""
-    absent = (
-        f"The weights {path} are not there; a pair folder holds guidance.safetensors and "
-        "target.safetensors beside its pair.json."
-    )
-    state = read_weights(path, absent)
-    own = module.state_dict()
-    wrong = sorted(set(own) ^ set(state)) or [
-        key for key in own if own[key].shape != state[key].shape
-    ]
-    if wrong:
-        raise WeightsUnavailableError(
-            f"{path} does not belong to the model in pair.json: {wrong[0]} "
-            f"{'differs in shape' if wrong[0] in own and wrong[0] in state else 'does not match'}; "
-            "keep the three files of a pair together."
-        )
-    module.load_state_dict(state)
-    if not all(
-        bool(torch.isfinite(value).all())
-        for value in module.state_dict().values()
-        if value.is_floating_point()
-    ):
-        raise WeightsUnavailableError(
-            f"{path} holds values that are not finite; fetch or write it again."
-        )
+    roles = {}
+    for role in ROLES:
+        part = card.part(role)
+        kwargs = dict(part.part("kwargs", optional=True).values)
+        roles[role] = {"model": part.text("model"), "kwargs": kwargs, "input": part.input()}
+    info = card.part("info", optional=True)
+    info.lists("groups")
+    return {
+        "name": card.text("name"),
+        "title": card.text("title"),
+        "classes": card.texts("classes"),
+        "setting": card.setting(),
+        "members": card.lists("members"),
+        "info": dict(info.values),
+        **roles,
+    }

@@ -24,6 +24,7 @@ from tinydrop.backbones import (
 from tinydrop.budget import Setting
 from tinydrop.errors import SettingError
 from tinydrop.pairs.heads import read_head
+from tinydrop.pairs.schema import class_names
 
 __all__ = ["Pair", "pair_from_models", "pair_from_names", "weights_digest"]
 
@@ -140,9 +141,9 @@ def _told(
 
 
 def pair_from_models(
-    guidance: Guidance | torch.nn.Module,
-    target: Target | torch.nn.Module,
-    classes: Sequence[str] | None = None,
+    guidance: Guidance | torch.nn.Module | str,
+    target: Target | torch.nn.Module | str,
+    classes: Sequence[str] | Mapping[int, str] | None = None,
     *,
     name: str = "custom",
     title: str = "Your own pair",
@@ -151,19 +152,23 @@ def pair_from_models(
     """Return a pair of the caller's own models.
 
     Args:
-        guidance: a timm classifier or an adapter of one.
-        target: a timm ``VisionTransformer`` or an adapter of one.
-        classes: the shared class names; without them both must carry the same ImageNet labels.
+        guidance: a timm classifier, an adapter of one, or a timm name with pretrained weights.
+        target: a timm transformer, an adapter of one, or a timm name with pretrained weights.
+        classes: the shared class names in the order of the logits (or by index); without them
+            both must carry the same ImageNet labels.
         name: short name.
         title: what a person reads.
         setting: default setting; tau 0.8, gamma 1, temperature 1 without it.
 
     Raises:
-        SettingError: if the classes differ or cannot be told.
+        SettingError: if the classes differ or cannot be told, or something is no model.
         UnsupportedModelError: if a model does not fit its role.
+        WeightsUnavailableError: if weights of a name are neither here nor to be had.
     """
-    small = guidance if isinstance(guidance, Guidance) else wrap_guidance(guidance, "guidance")
-    big = target if isinstance(target, Target) else wrap_target(target, "target")
+    if classes is not None:
+        classes = class_names(classes)
+    small = _as_guidance(guidance)
+    big = _as_target(target)
     if classes is None:
         classes = _shared_imagenet_classes(small, big)
     return Pair(
@@ -174,6 +179,35 @@ def pair_from_models(
         classes=tuple(classes),
         setting=setting or Setting(),
         digest=weights_digest(small, big, classes),
+    )
+
+
+def _as_guidance(model: object) -> Guidance:
+    """Return the guidance that a caller means."""
+    if isinstance(model, Guidance):
+        return model
+    if isinstance(model, str):
+        return load_guidance(model)
+    if isinstance(model, torch.nn.Module):
+        return wrap_guidance(model, "guidance")
+    raise SettingError(_no_model("guidance", model))
+
+
+def _as_target(model: object) -> Target:
+    """Return the target that a caller means."""
+    if isinstance(model, Target):
+        return model
+    if isinstance(model, str):
+        return load_target(model)
+    if isinstance(model, torch.nn.Module):
+        return wrap_target(model, "target")
+    raise SettingError(_no_model("target", model))
+
+
+def _no_model(role: str, given: object) -> str:
+    return (
+        f"The {role} is a timm model, its name or an adapter made by wrap_{role}, got "
+        f"{type(given).__name__}; give for example timm.create_model(..., pretrained=True)."
     )
 
 
@@ -201,5 +235,7 @@ def weights_digest(guidance: Guidance, target: Target, classes: Sequence[str]) -
     for module in (guidance.module, target.module):
         for key, value in sorted(module.state_dict().items()):
             digest.update(f"{key}{tuple(value.shape)}{value.dtype}".encode())
-            digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+            # As bytes: numpy has no bfloat16.
+            raw = value.detach().cpu().contiguous().reshape(-1).view(torch.uint8)
+            digest.update(raw.numpy().tobytes())
     return digest.hexdigest()

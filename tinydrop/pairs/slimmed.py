@@ -10,13 +10,13 @@ from types import MappingProxyType
 from typing import Any
 
 import torch
-from torch import nn
 
 from tinydrop.backbones import build_model, describe_target, wrap_target
-from tinydrop.errors import SettingError, WeightsUnavailableError
+from tinydrop.errors import SettingError
 from tinydrop.images import InputSpec
 from tinydrop.pairs.pair import Pair
-from tinydrop.pairs.weights import read_weights, write_weights
+from tinydrop.pairs.schema import read_card
+from tinydrop.pairs.weights import load_weights, write_weights
 from tinydrop.slimming import Slimmed, SlimmedTransformer, SlimmingPlan
 
 __all__ = [
@@ -63,7 +63,10 @@ class StudentCard:
     @property
     def words(self) -> str:
         """What it does and how it was trained, in a few words, as far as the card says."""
-        recipe = self.info.get("recipe") or {}
+        recipe, compute = (
+            part if isinstance(part, Mapping) else {}
+            for part in (self.info.get("recipe"), self.info.get("compute"))
+        )
         how = "choosing a few tokens" if self.hard else "mixing tokens into few (SiT)"
         if recipe.get("distil") is False:
             how += ", trained without its teacher"
@@ -71,7 +74,6 @@ class StudentCard:
             how += ", trained without reverse modules"
         if recipe.get("start") == "random" and not self.hard:
             how += ", from random modules"
-        compute = self.info.get("compute") or {}
         seen = compute.get("pictures_seen")
         return f"{how}, {seen:,} pictures seen" if isinstance(seen, int) else how
 
@@ -112,7 +114,8 @@ def load_slimmed(folder: str | Path) -> Slimmed:
     module = build_model(card.model, kwargs={**card.kwargs, "num_classes": len(card.classes)})
     target = wrap_target(module, card.model, card.input)
     student = SlimmedTransformer(target, card.plan, hard=card.hard)
-    _load(student, folder / _WEIGHTS)
+    absent = f"are not there; a student's folder holds {_WEIGHTS} beside {_CARD}"
+    load_weights(student, folder / _WEIGHTS, absent, f"the student in {_CARD}")
     student.requires_grad_(requires_grad=False)
     return Slimmed(card.name, describe_target(module, card.model, card.input), student)
 
@@ -124,40 +127,31 @@ def read_student_card(folder: str | Path) -> StudentCard:
         SettingError: if it is missing, damaged or of another format.
     """
     path = Path(folder) / _CARD
-    try:
-        card = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise SettingError(
-            f"{folder} is no slimmed student: it has no {_CARD}; give a folder that "
-            f"python -m tinydrop train sit wrote."
-        ) from None
-    except (OSError, ValueError) as error:
-        raise SettingError(f"{path} cannot be read as JSON ({error}); write it anew.") from error
-    if not isinstance(card, dict) or card.get("format") != STUDENT_FORMAT:
+    absent = (
+        f"{folder} is no slimmed student: it has no {_CARD}; give a folder that "
+        f"python -m tinydrop train sit wrote."
+    )
+    card = read_card(path, absent)
+    if card.values.get("format") != STUDENT_FORMAT:
         raise SettingError(
             f"{path} is not in student format {STUDENT_FORMAT}; write it with "
             f"tinydrop.pairs.save_slimmed."
         )
-    try:
-        plan = card["plan"]
-        sizes: dict[str, Any] = {
-            key: tuple(value) if isinstance(value, list) else value
-            for key, value in card["input"].items()
-        }
-        return StudentCard(
-            name=str(card["name"]),
-            title=str(card["title"]),
-            model=str(card["model"]),
-            kwargs=MappingProxyType(dict(card["kwargs"])),
-            input=InputSpec(**sizes),
-            classes=tuple(map(str, card["classes"])),
-            plan=SlimmingPlan(tuple(plan["stages"]), tuple(plan["ratios"])),
-            hard=card["hard"] is True,
-            teacher=MappingProxyType(dict(card["teacher"])),
-            info=MappingProxyType(dict(card["info"])),
-        )
-    except (KeyError, TypeError, AttributeError) as error:
-        raise SettingError(f"{path} lacks or misstates {error}; write it anew.") from error
+    plan, teacher = card.part("plan"), card.part("teacher")
+    if not isinstance(card.values.get("hard"), bool):
+        card.refuse("hard", "true or false")
+    return StudentCard(
+        name=card.text("name"),
+        title=card.text("title"),
+        model=card.text("model"),
+        kwargs=MappingProxyType(dict(card.part("kwargs").values)),
+        input=card.input(),
+        classes=card.texts("classes"),
+        plan=plan.made(SlimmingPlan),
+        hard=card.values["hard"],
+        teacher=MappingProxyType({key: teacher.text(key) for key in teacher.values}),
+        info=MappingProxyType(dict(card.part("info").values)),
+    )
 
 
 def save_slimmed(
@@ -205,23 +199,3 @@ def save_slimmed(
         raise SettingError(
             f"The student cannot be written to {folder} ({error.strerror}); choose another folder."
         ) from error
-
-
-def _load(module: nn.Module, path: Path) -> None:
-    """Copy a safetensors file's weights into the module, all of them, nothing else."""
-    absent = (
-        f"The weights {path} are not there; a student's folder holds {_WEIGHTS} beside {_CARD}."
-    )
-    state = read_weights(path, absent)
-    own = module.state_dict()
-    wrong = sorted(set(own) ^ set(state)) or [k for k in own if own[k].shape != state[k].shape]
-    if wrong:
-        raise WeightsUnavailableError(
-            f"{path} does not belong to the student in {_CARD}: {wrong[0]} does not match; keep "
-            f"the two files together."
-        )
-    if not all(bool(v.isfinite().all()) for v in state.values() if v.is_floating_point()):
-        raise WeightsUnavailableError(
-            f"{path} holds values that are not finite; fetch or write it again."
-        )
-    module.load_state_dict(state)

@@ -8,7 +8,7 @@ any number of threads may share one.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -42,17 +42,19 @@ class TinyDrop:
         self,
         pair: str | Path | Pair | None = None,
         *,
-        guidance: Guidance | torch.nn.Module | None = None,
-        target: Target | torch.nn.Module | None = None,
-        classes: Sequence[str] | None = None,
+        guidance: Guidance | torch.nn.Module | str | None = None,
+        target: Target | torch.nn.Module | str | None = None,
+        classes: Sequence[str] | Mapping[int, str] | None = None,
     ) -> None:
         """Take a pair by name, folder or value, or the caller's own two models.
 
         Args:
             pair: ``bundled`` (the default), a preset's name, a pair folder, or a ``Pair``.
-            guidance: with ``target``, instead of ``pair``: a timm classifier.
-            target: a timm ``VisionTransformer``.
-            classes: the shared class names of the two models, in the order of the logits.
+            guidance: with ``target``, instead of ``pair``: a timm classifier, or the name of one
+                with pretrained weights.
+            target: a timm transformer, or the name of one with pretrained weights.
+            classes: the shared class names of the two models, in the order of the logits, or by
+                index.
 
         Raises:
             SettingError: if arguments exclude each other or the classes do not agree.
@@ -69,6 +71,11 @@ class TinyDrop:
             if classes is not None:
                 raise SettingError(
                     "The classes belong to the pair; give classes only with guidance and target."
+                )
+            if not isinstance(pair, str | Path | Pair | None):
+                raise SettingError(
+                    f"A pair is a name, a pair folder or a Pair, got {type(pair).__name__}; give "
+                    f"for example 'bundled'."
                 )
             self.pair = (
                 pair if isinstance(pair, Pair) else load_pair("bundled" if pair is None else pair)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from tinydrop.errors import SettingError
+from tinydrop.errors import SettingError, quoted
 from tinydrop.images import Picture
 from tinydrop.saliency import SALIENCY_METHODS
 from tinydrop.selection import GEOMETRIC_ORDERS, MAP_ORDERS
@@ -21,7 +21,9 @@ map, then the plain baselines."""
 def check_selector(selector: str) -> None:
     """Refuse a selector that is not in ``SELECTORS``, with a SettingError that lists them."""
     if selector not in SELECTORS:
-        raise SettingError(f"Unknown selector {selector!r}; choose one of {', '.join(SELECTORS)}.")
+        raise SettingError(
+            f"Unknown selector {quoted(selector)}; choose one of {', '.join(SELECTORS)}."
+        )
 
 
 def geometric_order(

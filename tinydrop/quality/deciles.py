@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from tinydrop.budget import BUDGET_LEVELS, num_keep
 from tinydrop.coherence import coherence_percentiles
-from tinydrop.errors import SettingError
+from tinydrop.errors import SettingError, quoted
 from tinydrop.quality.statistics import wilson
 from tinydrop.tokens import PatchGrid
 from tinydrop.trace import Trace
@@ -122,7 +122,8 @@ def accuracy_by_coherence(trace: Trace, metric: str = "morans_i") -> CoherenceTa
     known = trace.provenance
     if metric not in trace.coherence:
         raise SettingError(
-            f"The trace holds no {metric!r}; it holds {', '.join(trace.coherence)}, and a new "
+            f"The trace holds no {quoted(metric)}; it holds {', '.join(trace.coherence)}, and a "
+            f"new "
             f"trace holds every measure."
         )
     if not len(trace):

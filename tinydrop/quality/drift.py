@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tinydrop.budget import BUDGET_LEVELS
-from tinydrop.errors import SettingError
+from tinydrop.errors import SettingError, quoted
 from tinydrop.quality.values import QualityProvenance
 
 __all__ = ["DriftTable"]
@@ -47,7 +47,8 @@ class DriftTable:
             winner[mode] = np.array(values, dtype=np.int64)
             if winner[mode].shape != (ids.size, BUDGET_LEVELS):
                 raise SettingError(
-                    f"Drift with positions {mode!r} is a class per picture and level, got shape "
+                    f"Drift with positions {quoted(mode)} is a class per picture and level, got "
+                    f"shape "
                     f"{winner[mode].shape} for {ids.size:,} pictures."
                 )
         for array in (ids, *winner.values()):

@@ -23,7 +23,7 @@ from tinydrop.coherence import (
     morans_i,
 )
 from tinydrop.coherence.verdict import BORDER_FROM, COHERENT_FROM, OFF_OBJECT_BELOW
-from tinydrop.errors import SettingError
+from tinydrop.errors import SettingError, quoted
 from tinydrop.quality.drift import DriftTable
 from tinydrop.tokens import PatchGrid
 from tinydrop.trace import Trace
@@ -118,7 +118,7 @@ class Failures:
             chosen = self.kinds[kind]
         else:
             known = ", ".join(("any", "all", *self.kinds))
-            raise SettingError(f"There is no kind {kind!r}; choose one of {known}.")
+            raise SettingError(f"There is no kind {quoted(kind)}; choose one of {known}.")
         sure = np.asarray(confidence, dtype=np.float64)
         # The last key counts first, and NaN goes last.
         keys: dict[str, tuple[Floats | Bools | Ints, ...]] = {
@@ -128,7 +128,9 @@ class Failures:
             "order": (np.arange(self.wrong.size),),
         }
         if sort not in keys:
-            raise SettingError(f"There is no order {sort!r}; choose one of {', '.join(keys)}.")
+            raise SettingError(
+                f"There is no order {quoted(sort)}; choose one of {', '.join(keys)}."
+            )
         order = np.lexsort(keys[sort])
         found: Ints = order[chosen[order]]
         return found

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from tinydrop.budget import BUDGET_LEVELS
 from tinydrop.data import read_table, write_table
-from tinydrop.errors import SettingError
+from tinydrop.errors import SettingError, quoted
 from tinydrop.quality.deciles import BINS, CoherenceTable
 from tinydrop.quality.drift import DriftTable
 from tinydrop.quality.interventions import Intervention, InterventionTable
@@ -54,7 +54,7 @@ Columns = dict[str, npt.NDArray[Any]]
 def table_path(folder: Path, pair: str, table: str) -> Path:
     """Return where a pair's table belongs; a pair's name may hold what no file name can."""
     if table not in TABLES:
-        raise SettingError(f"Unknown table {table!r}; choose one of {', '.join(TABLES)}.")
+        raise SettingError(f"Unknown table {quoted(table)}; choose one of {', '.join(TABLES)}.")
     safe = re.sub(r"[^\w.+-]", "_", pair)
     return folder / f"{safe}-{table}.parquet"
 
@@ -172,7 +172,8 @@ def _read(path: Path, *tables: str) -> tuple[Columns, Mapping[str, Any]]:
         ) from error
     if version != _FORMAT or found not in tables:
         raise SettingError(
-            f"{path} holds the table {found!r} in format {version!r}, but {tables[0]!r} in format "
+            f"{path} holds the table {quoted(found)} in format {quoted(version)}, but "
+            f"{quoted(tables[0])} in format "
             f"{_FORMAT} is wanted; measure it again or give another file."
         )
     return columns, dict(described)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tinydrop.budget import BUDGET_LEVELS
-from tinydrop.errors import SettingError
+from tinydrop.errors import SettingError, quoted
 from tinydrop.quality.statistics import wilson
 from tinydrop.quality.values import QualityProvenance, level_column
 
@@ -54,7 +54,7 @@ class Intervention:
     def __post_init__(self) -> None:
         if self.kind not in INTERVENTION_KINDS:
             raise SettingError(
-                f"Unknown kind of intervention {self.kind!r}; choose one of "
+                f"Unknown kind of intervention {quoted(self.kind)}; choose one of "
                 f"{', '.join(INTERVENTION_KINDS)}."
             )
         for name, dtype in (
@@ -124,7 +124,7 @@ class InterventionTable:
             if (one.kind, one.name) == (kind, name):
                 return one
         known = ", ".join(f"{one.kind} {one.name}" for one in self.interventions)
-        raise SettingError(f"There is no {kind} {name!r} in this table; it holds {known}.")
+        raise SettingError(f"There is no {kind} {quoted(name)} in this table; it holds {known}.")
 
     def to_dict(self) -> dict[str, Any]:
         """Return the table as JSON-ready values, without its provenance."""

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from tinydrop.backbones import OWN_MAP_METHOD, POSITION_MODES, why_no_own_map
 from tinydrop.data import Dataset
-from tinydrop.errors import SettingError, TinyDropError
+from tinydrop.errors import SettingError, TinyDropError, quoted
 from tinydrop.pipeline import SELECTORS, TinyDrop, check_selector
 from tinydrop.quality.chunks import OWN, Plan, measure_chunk, redrawn_guidance
 from tinydrop.quality.curves import kept_counts
@@ -150,10 +150,13 @@ def _plan(drop: TinyDrop, selectors: Sequence[str], seed: int, redraws: int) -> 
     for selector in selectors:
         check_selector(selector)
     if seed < 0:
-        raise SettingError(f"A seed is a whole number from 0 on, got {seed!r}; use for example 0.")
+        raise SettingError(
+            f"A seed is a whole number from 0 on, got {quoted(seed)}; use for example 0."
+        )
     if redraws < 1:
         raise SettingError(
-            f"The sanity check draws the guidance's weights anew at least once, got {redraws!r}."
+            f"The sanity check draws the guidance's weights anew at least once, got "
+            f"{quoted(redraws)}."
         )
     wanted = {*selectors, *BASELINES}
     known = drop.pair.target.spec.positions.modes

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tinydrop.errors import SettingError
+from tinydrop.errors import SettingError, quoted
 
 __all__ = ["Z95", "Estimate", "average_ranks", "mean_estimate", "paired_gain", "spearman", "wilson"]
 
@@ -40,8 +40,10 @@ class Estimate:
     def __post_init__(self) -> None:
         if self.pictures < 1 or not self.low <= self.value <= self.high:
             raise SettingError(
-                f"An estimate lies inside its interval and rests on pictures, got {self.value!r} "
-                f"in [{self.low!r}, {self.high!r}] from {self.pictures!r} pictures."
+                f"An estimate lies inside its interval and rests on pictures, got "
+                f"{quoted(self.value)} "
+                f"in [{quoted(self.low)}, {quoted(self.high)}] from {quoted(self.pictures)} "
+                f"pictures."
             )
 
     def to_dict(self) -> dict[str, Any]:

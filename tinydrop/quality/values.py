@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tinydrop.budget import BUDGET_LEVELS
-from tinydrop.errors import SettingError
+from tinydrop.errors import SettingError, quoted
 from tinydrop.quality.statistics import Estimate
 
 __all__ = [
@@ -95,12 +95,12 @@ class QualityProvenance:
             object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
         if self.objects not in OBJECTS:
             raise SettingError(
-                f"Unknown pictures {self.objects!r}; choose one of {', '.join(OBJECTS)}."
+                f"Unknown pictures {quoted(self.objects)}; choose one of {', '.join(OBJECTS)}."
             )
         if self.pictures < 1 or not 0 <= self.boxes <= self.pictures:
             raise SettingError(
                 f"Quality is measured on at least one picture and no more boxes than pictures, "
-                f"got {self.pictures!r} pictures and {self.boxes!r} boxes."
+                f"got {quoted(self.pictures)} pictures and {quoted(self.boxes)} boxes."
             )
 
     @property
@@ -151,7 +151,7 @@ class MethodQuality:
         unknown = set(self.measures) - set(MEASURES)
         if unknown:
             raise SettingError(
-                f"Unknown measure {min(unknown)!r}; choose one of {', '.join(MEASURES)}."
+                f"Unknown measure {quoted(min(unknown))}; choose one of {', '.join(MEASURES)}."
             )
         object.__setattr__(self, "measures", MappingProxyType(dict(self.measures)))
         for name in ("insertion", "deletion"):
@@ -191,7 +191,7 @@ class QualityReport:
             if method.name == name:
                 return method
         known = ", ".join(method.name for method in self.methods)
-        raise SettingError(f"There is no {name!r} in this report; it holds {known}.")
+        raise SettingError(f"There is no {quoted(name)} in this report; it holds {known}.")
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as JSON-ready values, without its provenance."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch.nn import functional as F
 
-from tinydrop.errors import SettingError
+from tinydrop.errors import SettingError, quoted
 
 __all__ = ["Matching", "match_tokens", "size_bias"]
 
@@ -80,7 +80,8 @@ def match_tokens(metric: torch.Tensor, removed: int) -> Matching:
     tokens = metric.shape[1]
     if not 0 <= removed <= tokens // 2:
         raise SettingError(
-            f"Of {tokens} tokens 0 to {tokens // 2} can be merged into others, got {removed!r}."
+            f"Of {tokens} tokens 0 to {tokens // 2} can be merged into others, got "
+            f"{quoted(removed)}."
         )
     unit = F.normalize(metric, dim=-1)
     if tokens == 1:

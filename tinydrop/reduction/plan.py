@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from tinydrop.errors import SettingError
+from tinydrop.errors import SettingError, quoted
 
 __all__ = ["DROP_SOURCES", "BlockTokens", "DropStep", "MergeStep", "Plan", "PruneStep", "Step"]
 
@@ -113,8 +113,9 @@ class Plan:
     def __post_init__(self) -> None:
         if self.num_patches < 1 or self.depth < 1:
             raise SettingError(
-                f"A plan is for a target with patches and blocks, got {self.num_patches!r} patches "
-                f"and {self.depth!r} blocks."
+                f"A plan is for a target with patches and blocks, got {quoted(self.num_patches)} "
+                f"patches "
+                f"and {quoted(self.depth)} blocks."
             )
         ordered = sorted(self.steps, key=lambda step: (step.block, not _acts_before(step)))
         object.__setattr__(self, "steps", tuple(ordered))
@@ -122,7 +123,8 @@ class Plan:
         for step, place in zip(ordered, places, strict=True):
             if not 0 <= step.block < self.depth:
                 raise SettingError(
-                    f"This target has the blocks 0 to {self.depth - 1}, got block {step.block!r}."
+                    f"This target has the blocks 0 to {self.depth - 1}, got block "
+                    f"{quoted(step.block)}."
                 )
             if places.count(place) > 1:
                 raise SettingError(
@@ -160,7 +162,7 @@ class Plan:
                 if not 0 <= inner.removed <= tokens // 2:
                     raise SettingError(
                         f"Block {block} can merge 0 to {tokens // 2} of its {tokens} tokens, "
-                        f"got {inner.removed!r}."
+                        f"got {quoted(inner.removed)}."
                     )
                 tokens -= inner.removed
                 matched = inner.removed > 0
@@ -175,7 +177,7 @@ class Plan:
         _check_keep(step, tokens)
         if step.by not in DROP_SOURCES:
             raise SettingError(
-                f"Tokens are dropped by {' or '.join(DROP_SOURCES)}, got {step.by!r}."
+                f"Tokens are dropped by {' or '.join(DROP_SOURCES)}, got {quoted(step.by)}."
             )
         if step.by == "order" and not whole:
             raise SettingError(
@@ -233,5 +235,5 @@ def _check_keep(step: DropStep | PruneStep, tokens: int) -> None:
     if not 1 <= step.keep <= tokens:
         raise SettingError(
             f"At block {step.block} there are {tokens} tokens, of which 1 to {tokens} can be kept, "
-            f"got {step.keep!r}."
+            f"got {quoted(step.keep)}."
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from tinydrop.errors import SettingError
+from tinydrop.errors import SettingError, quoted
 
 __all__ = ["class_attention", "fuse_dropped", "kept_destinations", "top_tokens"]
 
@@ -35,7 +35,7 @@ def top_tokens(scores: torch.Tensor, keep: int) -> torch.Tensor:
         SettingError: if ``keep`` is not 1..M.
     """
     if not 1 <= keep <= scores.shape[1]:
-        raise SettingError(f"Of {scores.shape[1]} tokens at least 1 is kept, got {keep!r}.")
+        raise SettingError(f"Of {scores.shape[1]} tokens at least 1 is kept, got {quoted(keep)}.")
     ranked = scores.argsort(dim=-1, descending=True, stable=True)
     return ranked[:, :keep].sort(dim=-1).values
 

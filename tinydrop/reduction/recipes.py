@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
-from tinydrop.errors import SettingError
+from tinydrop.errors import SettingError, quoted
 from tinydrop.reduction.plan import DropStep, MergeStep, Plan, PruneStep
 
 __all__ = [
@@ -138,5 +138,5 @@ def share_of(tokens: int, ratio: float) -> int:
         SettingError: if the ratio is not above 0 and at most 1.
     """
     if not 0.0 < ratio <= 1.0:
-        raise SettingError(f"A share of tokens lies above 0 and is at most 1, got {ratio!r}.")
+        raise SettingError(f"A share of tokens lies above 0 and is at most 1, got {quoted(ratio)}.")
     return max(1, math.ceil(Fraction(repr(float(ratio))) * tokens))

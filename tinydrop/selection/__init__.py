@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tinydrop.errors import SettingError
+from tinydrop.errors import SettingError, quoted
 from tinydrop.selection.geometric import (
     GEOMETRIC_ORDERS,
     SEEDED_ORDERS,
@@ -64,7 +64,7 @@ def select_tokens(order: Order, grid: PatchGrid, num_keep: int, selector: str) -
     """
     n = grid.num_patches
     if not 1 <= num_keep <= n:
-        raise SettingError(f"The target keeps between 1 and {n} patches, got {num_keep!r}.")
+        raise SettingError(f"The target keeps between 1 and {n} patches, got {quoted(num_keep)}.")
     if order.shape != (n,) or not np.array_equal(np.sort(order), np.arange(n)):
         raise SettingError(f"An order of a {grid.rows}x{grid.cols} grid names each patch once.")
     return TokenSelection(grid, np.sort(order[:num_keep]), selector)

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from tinydrop.errors import SettingError
+from tinydrop.errors import SettingError, quoted
 from tinydrop.tokens import PatchGrid
 
 __all__ = [
@@ -44,7 +44,9 @@ class GeometricOrder(Protocol):
 
 def _generator(seed: int) -> np.random.Generator:
     if seed < 0:
-        raise SettingError(f"A seed is a whole number from 0 on, got {seed!r}; use for example 0.")
+        raise SettingError(
+            f"A seed is a whole number from 0 on, got {quoted(seed)}; use for example 0."
+        )
     return np.random.default_rng(seed)
 
 

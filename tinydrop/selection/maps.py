@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from tinydrop.errors import SettingError
+from tinydrop.errors import SettingError, quoted
 from tinydrop.selection.geometric import GEOMETRIC_ORDERS, Order, uniform_order
 from tinydrop.tokens import Saliency
 
@@ -106,7 +106,7 @@ def coverage_order(saliency: Saliency, share: float = COVERAGE_SHARE) -> Order:
     """
     if not 0.0 <= share <= 1.0:
         raise SettingError(
-            f"The share of the most salient patches is a number from 0 to 1, got {share!r}."
+            f"The share of the most salient patches is a number from 0 to 1, got {quoted(share)}."
         )
     grid = saliency.grid
     # Rounded first: in floating point 0.1 * 30 lies above 3, and its ceil would be 4.

@@ -9,9 +9,13 @@ from itertools import accumulate
 from types import MappingProxyType
 from typing import Any
 
-from tinydrop.errors import SettingError
+from tinydrop.errors import SettingError, quoted
 
 __all__ = ["PLACEMENTS", "SlimmingPlan", "plan_named"]
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e300
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,9 @@ class SlimmingPlan:
     ratios: tuple[float, ...]
 
     def __post_init__(self) -> None:
+        for name, values in (("stages", self.stages), ("ratios", self.ratios)):
+            if not isinstance(values, tuple | list) or not all(map(_is_number, values)):
+                raise SettingError(f"The {name} of slimming are numbers, got {quoted(values)}.")
         if len(self.stages) < 2 or not all(type(n) is int and n >= 1 for n in self.stages):
             raise SettingError(
                 f"Slimming stages are the blocks of two stages or more, each from 1 on, like "
@@ -125,7 +132,8 @@ def plan_named(stages: str | Sequence[int], ratios: Sequence[float] | None = Non
     if isinstance(stages, str):
         if stages.lower() not in PLACEMENTS:
             raise SettingError(
-                f"There is no placement {stages!r}; use {', '.join(PLACEMENTS)}, or the blocks of "
+                f"There is no placement {quoted(stages)}; use {', '.join(PLACEMENTS)}, or the "
+                f"blocks of "
                 f"every stage like 2,2,2."
             )
         named = PLACEMENTS[stages.lower()]

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tinydrop.budget import Setting
-from tinydrop.errors import SettingError
+from tinydrop.errors import SettingError, quoted
 from tinydrop.sweep.grid import GAMMAS, TAUS, Grid, sweep_grid
 from tinydrop.sweep.intervals import Interval, bootstrap, paired_difference
 from tinydrop.sweep.outcome import (
@@ -161,7 +161,8 @@ def best_settings(
     for drop in max_drops:
         if not 0.0 <= drop <= 100.0:
             raise SettingError(
-                f"An allowed accuracy drop lies between 0 and 100 percentage points, got {drop!r}; "
+                f"An allowed accuracy drop lies between 0 and 100 percentage points, got "
+                f"{quoted(drop)}; "
                 f"use for example 0.5."
             )
     given = {"random": random, "uniform": uniform}

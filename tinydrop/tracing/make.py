@@ -16,7 +16,7 @@ import numpy.typing as npt
 from tinydrop.budget import BUDGET_LEVELS
 from tinydrop.coherence import COHERENCE_METRICS
 from tinydrop.data import Dataset, join_tables
-from tinydrop.errors import SettingError, TinyDropError
+from tinydrop.errors import SettingError, TinyDropError, quoted
 from tinydrop.pipeline import TinyDrop, check_selector
 from tinydrop.provenance import TraceProvenance, stated_temperatures
 from tinydrop.selection import SEEDED_ORDERS, map_method
@@ -24,7 +24,8 @@ from tinydrop.trace import Trace
 from tinydrop.tracing.files import is_trace_of, read_trace, trace_metadata
 from tinydrop.tracing.offered import library_versions, offered_pictures
 from tinydrop.tracing.outcomes import trace_chunk
-from tinydrop.tracing.parts import Parts
+from tinydrop.tracing.parts import Parts, parts_folder
+from tinydrop.writing import claimed, clear_leftovers
 
 __all__ = ["CHUNK", "Progress", "TraceStoppedError", "make_trace"]
 
@@ -102,23 +103,24 @@ def make_trace(
 
     Raises:
         SettingError: if an argument is out of range, no class matches, no picture can be read,
-            parts of another run are there, or the file cannot be written.
+            parts of another run are there, somebody else is tracing into that file, or it cannot
+            be written.
         TraceStoppedError: if ``should_stop`` says so.
     """
     out = Path(out)
     if out.is_dir():
         raise SettingError(f"{out} is a folder; give the file to write, like {out / 't.parquet'}.")
     started = _Stopper(should_stop, out)
-    plan = _plan(drop, dataset, selector, seed, limit, started)
-    parts = Parts(out, plan.run())
-    if resume and is_trace_of(out, parts.digest):
+    with claimed(out, "tracing", parts_folder(out) / ".run.lock"):
+        clear_leftovers(out)
+        plan = _plan(drop, dataset, selector, seed, limit, started)
+        parts = Parts(out, plan.run())
+        if not (resume and is_trace_of(out, parts.digest)):
+            parts.open(resume=resume)
+            _trace_missing(drop, dataset, plan, parts, progress, started)
+            _join(drop, dataset, plan, parts, out)
         parts.remove()
         return read_trace(out, drop.pair)
-    parts.open(resume=resume)
-    _trace_missing(drop, dataset, plan, parts, progress, started)
-    _join(drop, dataset, plan, parts, out)
-    parts.remove()
-    return read_trace(out, drop.pair)
 
 
 class _Stopper:
@@ -149,7 +151,9 @@ def _plan(
     pair = drop.pair
     check_selector(selector)
     if seed < 0:
-        raise SettingError(f"A seed is a whole number from 0 on, got {seed!r}; use for example 0.")
+        raise SettingError(
+            f"A seed is a whole number from 0 on, got {quoted(seed)}; use for example 0."
+        )
     offered = offered_pictures(dataset, pair, limit)
     looks = map_method(selector) is not None
     grid, guidance = pair.target.spec.grid, pair.guidance.spec

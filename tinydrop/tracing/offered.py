@@ -13,7 +13,7 @@ import torch
 import tinydrop
 from tinydrop.backbones.synsets import imagenet_synonyms, imagenet_wnids
 from tinydrop.data import Dataset, LabelMatch, match_labels
-from tinydrop.errors import SettingError
+from tinydrop.errors import SettingError, quoted
 from tinydrop.pairs import Pair
 
 __all__ = ["Offered", "library_versions", "match_pair", "offered_pictures"]
@@ -59,7 +59,7 @@ def offered_pictures(dataset: Dataset, pair: Pair, limit: int | None = None) -> 
         SettingError: if the limit is below 1, or no class matches.
     """
     if limit is not None and limit < 1:
-        raise SettingError(f"A limit is a whole number from 1 on, got {limit!r}.")
+        raise SettingError(f"A limit is a whole number from 1 on, got {quoted(limit)}.")
     match = match_pair(dataset, pair)
     truth = match.class_index[dataset.label]
     positions = np.flatnonzero(truth >= 0)[:limit]

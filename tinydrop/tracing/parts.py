@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,8 +15,9 @@ from typing import Any
 from tinydrop.data import read_metadata, write_table
 from tinydrop.errors import SettingError
 from tinydrop.tracing.outcomes import Columns
+from tinydrop.writing import written
 
-__all__ = ["Parts", "name_difference"]
+__all__ = ["Parts", "name_difference", "parts_folder"]
 
 PART_KEY = "tinydrop_part"
 _WORDS = {
@@ -35,6 +35,11 @@ _WORDS = {
 }
 
 
+def parts_folder(out: Path) -> Path:
+    """Return where the parts of a trace lie until it is complete."""
+    return out.with_name(f"{out.name}.parts")
+
+
 class Parts:
     """The parts of one trace; made by ``make_trace``.
 
@@ -44,7 +49,7 @@ class Parts:
     """
 
     def __init__(self, out: Path, run: Mapping[str, Any]) -> None:
-        self.folder = out.with_name(f"{out.name}.parts")
+        self.folder = parts_folder(out)
         self.run: Mapping[str, Any] = json.loads(json.dumps(run))
         text = json.dumps(self.run, sort_keys=True)
         self.digest = hashlib.sha256(text.encode()).hexdigest()
@@ -75,12 +80,8 @@ class Parts:
                 self._check(note)
                 return
             self.folder.mkdir(parents=True, exist_ok=True)
-            beside = note.with_name(f".run.json.{os.getpid()}.writing")
-            with beside.open("w", encoding="utf-8") as file:
-                json.dump(self.run, file, indent=1, ensure_ascii=False)
-                file.flush()
-                os.fsync(file.fileno())
-            beside.replace(note)
+            with written(note) as file:
+                file.write(json.dumps(self.run, indent=1, ensure_ascii=False).encode())
         except OSError as error:
             raise SettingError(
                 f"The trace cannot be written to {self.folder} ({error.strerror}); give a file in "

@@ -17,7 +17,7 @@ from torch import nn
 from tinydrop.backbones import wrap_guidance, wrap_target
 from tinydrop.budget import Setting
 from tinydrop.calibration import fit_temperature, reliability
-from tinydrop.errors import PictureError, SettingError
+from tinydrop.errors import PictureError, SettingError, quoted
 from tinydrop.images import InputSpec, View, open_picture
 from tinydrop.macs import guidance_macs, target_macs
 from tinydrop.pairs import Pair, pair_from_models, save_pair
@@ -175,7 +175,8 @@ def read_groups(path: Path, classes: Sequence[str]) -> dict[str, tuple[str, ...]
     odd = [name for name in named if name not in classes or named.count(name) > 1]
     if odd:
         raise SettingError(
-            f"The groups in {path} name {odd[0]!r} twice, or no class is called so; give each "
+            f"The groups in {path} name {quoted(odd[0])} twice, or no class is called so; give "
+            f"each "
             f"class at most once, by its name in the pair."
         )
     return groups

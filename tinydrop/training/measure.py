@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from tinydrop.errors import SettingError
+from tinydrop.errors import SettingError, quoted
 from tinydrop.training.models import build_stage, seeded
 from tinydrop.training.recipe import STAGES, PairRecipe
 from tinydrop.training.trainer import Teacher, Trainer, fast_convolutions, training_device
@@ -60,7 +60,7 @@ def measure_speed(
         SettingError: if there is no step to measure.
     """
     if steps < 1:
-        raise SettingError(f"A speed is measured over at least one step, got {steps!r}.")
+        raise SettingError(f"A speed is measured over at least one step, got {quoted(steps)}.")
     device = training_device()
     teacher = Teacher(build_stage(recipe.teacher, classes).to(device), recipe.teacher)
     for name in STAGES:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import Any
 
-from tinydrop.errors import SettingError
+from tinydrop.errors import SettingError, quoted
 from tinydrop.images import InputSpec
 
 __all__ = ["MEAN", "OPTIMIZERS", "STAGES", "STD", "Augmentation", "PairRecipe", "StageRecipe"]
@@ -22,7 +22,7 @@ OPTIMIZERS = ("adamw", "muon")
 
 def _require(holds: object, rule: str, value: object) -> None:
     if not holds:
-        raise SettingError(f"In a training recipe {rule}, got {value!r}; correct the recipe.")
+        raise SettingError(f"In a training recipe {rule}, got {quoted(value)}; correct the recipe.")
 
 
 @dataclass(frozen=True)
@@ -232,7 +232,9 @@ class PairRecipe:
     def stage(self, name: str) -> StageRecipe:
         """Return the recipe of one model; SettingError if there is no such stage."""
         if name not in STAGES:
-            raise SettingError(f"There is no stage {name!r}; choose one of {', '.join(STAGES)}.")
+            raise SettingError(
+                f"There is no stage {quoted(name)}; choose one of {', '.join(STAGES)}."
+            )
         recipe: StageRecipe = getattr(self, name)
         return recipe
 
@@ -252,7 +254,8 @@ class PairRecipe:
             stage, _, name = path.partition(".")
             if not equals or stage not in STAGES:
                 raise SettingError(
-                    f"{change!r} changes no number of the recipe; write STAGE.FIELD=VALUE, for "
+                    f"{quoted(change)} changes no number of the recipe; write STAGE.FIELD=VALUE, "
+                    f"for "
                     f"example target.epochs=40, with a stage of {', '.join(STAGES)}."
                 )
             old = recipe.stage(stage)
@@ -274,13 +277,14 @@ def _with_field(value: Any, name: str, text: str, change: str) -> Any:  # noqa: 
     }
     if name not in known:
         raise SettingError(
-            f"{change!r} names no number of the recipe; it has {', '.join(sorted(known))}."
+            f"{quoted(change)} names no number of the recipe; it has {', '.join(sorted(known))}."
         )
     try:
         parsed = _parse(known[name], text)
     except ValueError:
         raise SettingError(
-            f"{change!r} is of another kind than the recipe's {known[name]!r}; give such a value."
+            f"{quoted(change)} is of another kind than the recipe's {quoted(known[name])}; give "
+            f"such a value."
         ) from None
     return replace(value, **{name: parsed})
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
-from tinydrop.errors import SettingError
+from tinydrop.errors import SettingError, quoted
 from tinydrop.training.recipe import Augmentation, PairRecipe, StageRecipe
 
 __all__ = ["RECIPES", "recipe_named"]
@@ -382,5 +382,7 @@ def recipe_named(name: str) -> PairRecipe:
         SettingError: if there is none.
     """
     if name not in RECIPES:
-        raise SettingError(f"There is no recipe {name!r}; choose one of {', '.join(RECIPES)}.")
+        raise SettingError(
+            f"There is no recipe {quoted(name)}; choose one of {', '.join(RECIPES)}."
+        )
     return RECIPES[name]

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
 from torch import nn
 
-from tinydrop.errors import SettingError
+from tinydrop.errors import SettingError, quoted
 from tinydrop.training.checkpoint import join_parts, write_parts
 from tinydrop.training.export import Finished, export_pair, read_groups
 from tinydrop.training.loop import train_stage
@@ -34,6 +35,7 @@ from tinydrop.training.stage import (
     refuse_earlier,
 )
 from tinydrop.training.trainer import Teacher, fast_convolutions, training_device
+from tinydrop.writing import claimed
 
 __all__ = ["STEPS", "PairTraining", "TrainingReport"]
 
@@ -98,13 +100,13 @@ class PairTraining:
     def __post_init__(self) -> None:
         if self.stage not in STEPS:
             raise SettingError(
-                f"There is no stage {self.stage!r}; choose one of {', '.join(STEPS)}."
+                f"There is no stage {quoted(self.stage)}; choose one of {', '.join(STEPS)}."
             )
         if self.minutes is not None and not self.minutes > 0:
-            raise SettingError(f"A training takes more than 0 minutes, got {self.minutes!r}.")
+            raise SettingError(f"A training takes more than 0 minutes, got {quoted(self.minutes)}.")
         if not self.checkpoint_seconds >= 0:
             raise SettingError(
-                f"Seconds between checkpoints are 0 or more, got {self.checkpoint_seconds!r}."
+                f"Seconds between checkpoints are 0 or more, got {quoted(self.checkpoint_seconds)}."
             )
 
     def run(
@@ -121,7 +123,8 @@ class PairTraining:
             stop: asked before every step, beside the clock.
 
         Raises:
-            SettingError: if something that a stage needs is missing or belongs to another run.
+            SettingError: if something that a stage needs is missing or belongs to another run, or
+                somebody else trains it in the same folder.
         """
         begun = time.monotonic()
         limit = None if self.minutes is None else begun + 60 * self.minutes
@@ -129,6 +132,17 @@ class PairTraining:
         def over() -> bool:
             return stop() or (limit is not None and time.monotonic() >= limit)
 
+        with ExitStack() as held:
+            for name in (*self._wanted, *(("pair",) if self.stage in ("all", "export") else ())):
+                held.enter_context(claimed(self.out / name, "training"))
+            return self._run(say, tell, over)
+
+    def _run(
+        self,
+        say: Callable[[str], None],
+        tell: Callable[[Progress], None],
+        over: Callable[[], bool],
+    ) -> TrainingReport:
         self.check()
         wanted, export = self._wanted, self.stage in ("all", "export")
         device = self.device

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import torch
 
 from tinydrop.data import Dataset, open_dataset, open_parquet, split_of
-from tinydrop.errors import PictureError, SettingError
+from tinydrop.errors import PictureError, SettingError, quoted
 from tinydrop.images import InputSpec, View, open_picture
 from tinydrop.pairs import Pair
 from tinydrop.tracing import match_pair
@@ -130,7 +130,7 @@ def known_pictures(
         SettingError: if the limit is below 1, no class matches or nothing can be read.
     """
     if limit is not None and limit < 1:
-        raise SettingError(f"A limit is a whole number from 1 on, got {limit!r}.")
+        raise SettingError(f"A limit is a whole number from 1 on, got {quoted(limit)}.")
     spec = pair.target.spec.input
     match = match_pair(dataset, pair)
     truth = match.class_index[dataset.label]

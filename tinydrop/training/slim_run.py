@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from tinydrop.errors import SettingError
+from tinydrop.errors import SettingError, quoted
 from tinydrop.macs import target_macs
 from tinydrop.pairs import (
     PRESETS,
@@ -27,6 +27,7 @@ from tinydrop.training.slim import SlimOutcome, train_slimmed
 from tinydrop.training.slim_data import SlimData, known_pictures, load_slim_data, report_set
 from tinydrop.training.slim_recipe import SlimRecipe
 from tinydrop.training.slim_trainer import top1
+from tinydrop.writing import claimed
 
 __all__ = ["SlimTraining", "StudentReport", "evaluate_slimmed", "target_constructor"]
 
@@ -99,14 +100,21 @@ class SlimTraining:
 
     def __post_init__(self) -> None:
         if self.minutes is not None and not self.minutes > 0:
-            raise SettingError(f"--minutes is above 0, got {self.minutes!r}; use for example 30.")
+            raise SettingError(
+                f"--minutes is above 0, got {quoted(self.minutes)}; use for example 30."
+            )
 
     def run(self, tell: Callable[[str], None]) -> StudentReport:
         """Train, export the best student so far and report on the validation pictures.
 
         Raises:
-            SettingError: if the data, the folder or the teacher do not fit.
+            SettingError: if the data, the folder or the teacher do not fit, or somebody else
+                trains in the same folder.
         """
+        with claimed(self.out / "student", "training"):
+            return self._run(tell)
+
+    def _run(self, tell: Callable[[str], None]) -> StudentReport:
         constructor = target_constructor(self.teacher)
         self.recipe.plan.check_depth(self.pair.target.spec.depth, self.pair.target.spec.name)
         data = load_slim_data(self.data, self.pair, limit=self.limit, tell=tell)

@@ -227,8 +227,8 @@ _PRETRAINED = PairRecipe(
     name="pretrained",
     title="EfficientNet-Lite0 with ViT-S/14, 200 classes at 168 px",
     summary=(
-        "200 classes of Tiny ImageNet. The guidance began with ImageNet-1k weights, the target "
-        "with a DINOv2 backbone; both were fine-tuned on 64x64 pictures on a CPU."
+        "200 classes of Tiny ImageNet, 64x64 pictures enlarged. The guidance is an ImageNet-1k "
+        "classifier, the target's backbone DINOv2's; both were tuned to these pictures."
     ),
     side=64,
     teacher=StageRecipe(

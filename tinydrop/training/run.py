@@ -17,14 +17,9 @@ from tinydrop.training.checkpoint import join_parts, write_parts
 from tinydrop.training.export import Finished, export_pair, read_groups
 from tinydrop.training.loop import train_stage
 from tinydrop.training.pictures import TrainingData, find_shards, load_training_data
-from tinydrop.training.pretrained import (
-    file_digest,
-    read_source,
-    read_start,
-    source_named,
-    start_from,
-)
+from tinydrop.training.pretrained import read_source, read_start, source_content, start_from
 from tinydrop.training.recipe import STAGES, PairRecipe
+from tinydrop.training.sources import file_digest, source_named
 from tinydrop.training.stage import (
     CHECKPOINT,
     WEIGHTS,
@@ -104,6 +99,12 @@ class PairTraining:
             )
         if self.minutes is not None and not self.minutes > 0:
             raise SettingError(f"A training takes more than 0 minutes, got {quoted(self.minutes)}.")
+        odd = [name for name in self.start if name not in STAGES]
+        if odd:
+            raise SettingError(
+                f"There is no stage {quoted(odd[0])} to start from a file; name one of "
+                f"{', '.join(STAGES)}."
+            )
         if not self.checkpoint_seconds >= 0:
             raise SettingError(
                 f"Seconds between checkpoints are 0 or more, got {quoted(self.checkpoint_seconds)}."
@@ -197,8 +198,10 @@ class PairTraining:
             folder = self.out / name
             if not any((folder / file).is_file() for file in (WEIGHTS, CHECKPOINT)):
                 join_parts(self.out, name, folder)
-            if name in wanted and not self.resume:
-                refuse_earlier(folder, name)
+            if name in wanted:
+                self._check_start(name)
+                if not self.resume:
+                    refuse_earlier(folder, name)
         missing = {
             "teacher": any(self.recipe.stage(name).distil > 0 for name in wanted),
             "guidance": export,
@@ -210,6 +213,15 @@ class PairTraining:
                     f"The {self.stage} needs a finished {name}, and {self.out} has none; train it "
                     f"first by --stage {name}, with the same --out."
                 )
+
+    def _check_start(self, name: str) -> None:
+        """Refuse weights to start from that are not there, before pictures are decoded."""
+        begun = any((self.out / name / file).is_file() for file in (WEIGHTS, CHECKPOINT))
+        source = self.recipe.stage(name).pretrained
+        if name in self.start:
+            read_start(self.start[name])
+        elif source and not begun:
+            source_content(source_named(source))
 
     def _train(
         self,
@@ -262,10 +274,7 @@ class PairTraining:
         if not source:
             return None, None
         known = source_named(source)
-        return (
-            lambda module: start_from(module, read_source(source), wnids),
-            f"{known.package} {known.file}, SHA-256 {known.sha256}",
-        )
+        return lambda module: start_from(module, read_source(known), wnids), known.text
 
     def _finished(self) -> dict[str, Finished]:
         """Return every finished stage in the folder; refuse one of another recipe."""

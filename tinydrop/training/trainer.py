@@ -189,7 +189,10 @@ def _groups(model: Any, recipe: StageRecipe) -> list[dict[str, Any]]:  # noqa: A
     """Return the weights in groups of one decay and one multiple of the rate (``lr_scale``)."""
     kept: set[str] = getattr(model, "no_weight_decay", set)()
     if recipe.layer_decay == 1.0 and recipe.head_lr == 1.0:
-        return param_groups_weight_decay(model, recipe.weight_decay, no_weight_decay_list=kept)
+        plain: list[dict[str, Any]] = param_groups_weight_decay(
+            model, recipe.weight_decay, no_weight_decay_list=kept
+        )
+        return plain
     groups = param_groups_layer_decay(
         model, recipe.weight_decay, no_weight_decay_list=kept, layer_decay=recipe.layer_decay
     )

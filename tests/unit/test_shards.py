@@ -1,4 +1,4 @@
-"""Weights in shards: written within the limit, read back the same, every header held to the index."""
+"""Weights in shards: written within the limit, read back the same, headers held to the index."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ def named(shard: str) -> Callable[[Path], object]:
 
 DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "above": (named(f"../{FIRST}"), "lie in its own folder"),
-    "absolute": (named(f"/tmp/{FIRST}"), "lie in its own folder"),
+    "absolute": (named(f"/var/{FIRST}"), "lie in its own folder"),
     "below": (named(f"sub/{FIRST}"), "lie in its own folder"),
     "backslash": (named(f"..\\{FIRST}"), "lie in its own folder"),
     "other file": (named("guidance.safetensors"), "are called like target-00001-of-00002"),

@@ -192,11 +192,12 @@ def _print_speed(recipe: PairRecipe, steps: int, *, compiled: bool) -> None:
     total = 0.0
     for speed in measure_speed(recipe, steps, compiled=compiled):
         seconds = speed.seconds(_PICTURES)
+        seen = min(speed.epoch_pictures, _PICTURES) or _PICTURES
         total += seconds
         print(
             f"{speed.stage:<10}at {speed.size:>3} px: {speed.pictures_per_second:>9.1f} pictures/s "
             f"over {speed.steps} steps of {speed.batch}; {100 * speed.share:.0f} % of "
-            f"{speed.epochs} epochs of {_PICTURES:,} pictures would take {_duration(seconds)}"
+            f"{speed.epochs} epochs of {seen:,} pictures would take {_duration(seconds)}"
         )
         sys.stdout.flush()
     print(f"The whole recipe would take {_duration(total)}, without validation and decoding.")

@@ -10,6 +10,7 @@ import torch
 
 from tinydrop.errors import SettingError, quoted
 from tinydrop.training.models import build_stage, seeded
+from tinydrop.training.pictures import steps_of
 from tinydrop.training.recipe import STAGES, PairRecipe
 from tinydrop.training.trainer import Teacher, Trainer, fast_convolutions, training_device
 
@@ -26,8 +27,9 @@ class StageSpeed:
         stage: teacher, guidance or target.
         size: side of the input in pixels.
         share: of the stage's epochs that have this size.
-        epochs: of the stage, in passes over the pictures or in ``epoch_pictures``.
+        epochs: of the stage.
         batch: pictures per step.
+        epoch_pictures: an epoch has so many; 0 for a whole pass.
         steps: measured, after a warm-up.
         pictures_per_second: augmentation, the teacher's answer and the optimiser's step included.
     """
@@ -37,12 +39,14 @@ class StageSpeed:
     share: float
     epochs: int
     batch: int
+    epoch_pictures: int
     steps: int
     pictures_per_second: float
 
     def seconds(self, pictures: int) -> float:
-        """Return what the epochs at this size would take."""
-        return self.share * self.epochs * pictures / self.pictures_per_second
+        """Return what the epochs at this size would take, of a data set of so many pictures."""
+        steps = self.epochs * steps_of(pictures, self.batch, self.epoch_pictures)
+        return self.share * steps * min(self.batch, pictures) / self.pictures_per_second
 
 
 def measure_speed(
@@ -83,7 +87,9 @@ def measure_speed(
                 _wait(device)
                 speed = steps * own.batch / (time.perf_counter() - start)
                 share = sizes.count(size) / len(sizes)
-                yield StageSpeed(name, size, share, own.epochs, own.batch, steps, speed)
+                yield StageSpeed(
+                    name, size, share, own.epochs, own.batch, own.epoch_pictures, steps, speed
+                )
 
 
 def _wait(device: torch.device) -> None:

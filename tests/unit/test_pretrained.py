@@ -72,7 +72,9 @@ def test_a_checkpoint_in_timms_order_gets_timms_names(site: Path) -> None:
 
 def test_another_file_than_the_checked_one_is_refused_unread(site: Path) -> None:
     source = package(site, b"no tensors at all", sha256="0" * 64)
-    with pytest.raises(SettingError, match=r"not the file that was checked .* install made-up==0.1"):
+    with pytest.raises(
+        SettingError, match=r"not the file that was checked .* install made-up==0.1"
+    ):
         read_source(source)
 
 
@@ -262,7 +264,9 @@ def exported(state: dict[str, torch.Tensor], depth: int, *, swap: bool = False) 
             for part in ("weight", "bias"):
                 values[f"{there}.norm{n}.{part}"] = state[f"{here}.norm{n}.{part}"]
             values[f"{there}.layer_scale{n}.lambda1"] = state[f"{here}.ls{n}.gamma"]
-    held = [onnx.numpy_helper.from_array(v.contiguous().numpy(), name) for name, v in values.items()]
+    held = [
+        onnx.numpy_helper.from_array(v.contiguous().numpy(), name) for name, v in values.items()
+    ]
     graph = onnx.helper.make_graph(nodes, "made up", [], [], held)
     content: bytes = onnx.helper.make_model(graph).SerializeToString()
     return content

@@ -30,6 +30,7 @@ __all__ = [
     "refuse_earlier",
 ]
 
+_WORDS = {"started_from": "start"}  # what a message calls a part of the identity
 CHECKPOINT, WEIGHTS, CURVE = "checkpoint.safetensors", "weights.safetensors", "curves.jsonl"
 
 
@@ -152,7 +153,9 @@ def earlier_state(stage: Stage, *, resume: bool) -> StageState | None:
         found = _state(stored, stage.folder)
         wanted = json.loads(json.dumps(stage.identity))
         if found.identity != wanted:
-            differ = [key for key in wanted if found.identity.get(key) != wanted[key]]
+            differ = [
+                _WORDS.get(key, key) for key in wanted if found.identity.get(key) != wanted[key]
+            ]
             raise SettingError(
                 f"The {stage.name} in {stage.folder} was begun with another "
                 f"{', '.join(differ) or 'recipe'}; give the same, or another folder."

@@ -102,7 +102,7 @@ def test_a_flat_picture_keeps_every_patch_and_says_so(drop: TinyDrop) -> None:
 
     classes = len(drop.pair.classes)
     guidance = timm.create_model("resnet10t", num_classes=classes, channels=[24, 48, 96, 160])
-    guidance.eval().layer4 = Flat()
+    guidance.eval().layer4 = Flat().eval()
     # The head expects 160 channels; the flat map arrives with layer3's 96.
     guidance.fc = torch.nn.Linear(96, classes)
     own = TinyDrop(guidance=guidance, target=drop.pair.target.module, classes=drop.pair.classes)

@@ -1,7 +1,8 @@
 """Named guidance/target pairs: the shipped ones, ImageNet pairs from the Hub, a user's own folder.
 
 A pair folder holds ``pair.json``, ``guidance.safetensors`` and ``target.safetensors``; replacing
-these files replaces the pair. Weights are safetensors only.
+these files replaces the pair. Weights are safetensors only; those of more than 9 MiB lie in shards
+with an index, such as ``target-00001-of-00005.safetensors`` and ``target.safetensors.index.json``.
 """
 
 from __future__ import annotations

@@ -17,7 +17,14 @@ from tinydrop.decoding import decode
 from tinydrop.errors import PictureError, SettingError
 from tinydrop.images import INTERPOLATIONS
 
-__all__ = ["PictureSet", "TrainingData", "epoch_order", "load_training_data", "shards_of"]
+__all__ = [
+    "PictureSet",
+    "TrainingData",
+    "epoch_order",
+    "load_training_data",
+    "shards_of",
+    "steps_of",
+]
 
 _READ = 10_000
 """Pictures between two reports of progress."""
@@ -67,6 +74,12 @@ class TrainingData:
     members: dict[str, list[str]]
     fingerprint: str
     skipped: int
+
+    @property
+    def wnids(self) -> tuple[str | None, ...]:
+        """The WordNet id of every class; None where it is unknown."""
+        labels = self.measured.labels
+        return tuple(label.wnid for label in labels)
 
 
 def load_training_data(
@@ -133,15 +146,35 @@ def shards_of(folder: Path, split: str | None = None, config: str | None = None)
     return shards
 
 
-def epoch_order(count: int, batch: int, seed: int, epoch: int) -> torch.Tensor:
+def steps_of(count: int, batch: int, pictures: int = 0) -> int:
+    """Return the steps of an epoch over so many of ``count`` pictures; 0 for all of them."""
+    batch = min(batch, count)
+    return max(1, (min(pictures, count) or count) // batch)
+
+
+def epoch_order(count: int, batch: int, seed: int, epoch: int, pictures: int = 0) -> torch.Tensor:
     """Return the pictures of every step of an epoch, (steps, batch) int64, always the same.
 
-    Each picture comes at most once; those that do not fill a batch wait for another epoch.
+    In one pass over the pictures each comes at most once; those that do not fill a batch wait for
+    another pass.
+
+    Args:
+        count: of the pictures.
+        batch: pictures per step.
+        seed: of the order.
+        epoch: from 0.
+        pictures: an epoch has so many and the next goes on with the pass; 0 for a whole pass.
     """
     batch = min(batch, count)
-    order = np.random.default_rng([seed, epoch]).permutation(count)
-    steps = count // batch
-    return torch.from_numpy(order[: steps * batch].reshape(steps, batch))
+    steps, pass_steps = steps_of(count, batch, pictures), count // batch
+    passes: dict[int, npt.NDArray[np.int64]] = {}
+    rows = []
+    for step in range(epoch * steps, (epoch + 1) * steps):
+        number, row = divmod(step, pass_steps)
+        if number not in passes:
+            passes[number] = np.random.default_rng([seed, number]).permutation(count)
+        rows.append(passes[number][row * batch : (row + 1) * batch])
+    return torch.from_numpy(np.stack(rows))
 
 
 def _decoded(

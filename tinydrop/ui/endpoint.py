@@ -74,7 +74,7 @@ def _analyzed(
     picture: str | None,
     pair: str | None,
     selector: str | None,
-    setting: dict[str, float | None],
+    setting: dict[str, Any],
 ) -> dict[str, Any]:
     """Return the result for a picture that a stranger sent; what is None is the pair's own."""
     if picture is None:

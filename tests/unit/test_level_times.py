@@ -19,8 +19,7 @@ from tinydrop.bench import (
 )
 from tinydrop.errors import SettingError
 from tinydrop.pairs import Pair, load_pair
-from tinydrop.ui.times import level_times
-from tinydrop.views.words import times_line
+from tinydrop.ui.times import level_times, times_line
 
 
 @pytest.fixture(scope="module")

@@ -18,9 +18,8 @@ from tinydrop.ui.permalink import LINK_FIELDS, look_from_query
 from tinydrop.ui.samples import Sample, find_sample, truth_of
 from tinydrop.ui.studio import BUNDLED, Look, Scene, Studio
 from tinydrop.ui.texts import FAILED
-from tinydrop.ui.times import level_times
+from tinydrop.ui.times import level_times, times_line
 from tinydrop.views.markup import escape
-from tinydrop.views.words import times_line
 
 __all__ = ["Controls", "Explore", "stage_key"]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tinydrop.bench import LevelTimes
 from tinydrop.results import DropResult, Truth
 
 __all__ = [
@@ -15,7 +14,6 @@ __all__ = [
     "macs_unit",
     "percent",
     "plain_text",
-    "times_line",
 ]
 
 
@@ -51,28 +49,6 @@ def amount(macs: int, unit: float) -> str:
 def heat_words(temperature: float) -> str:
     """Return which temperature a model's probabilities were made with."""
     return "raw, T = 1" if temperature == 1.0 else f"calibrated, T = {temperature:.2f}"
-
-
-def times_line(times: LevelTimes | None, level: int | None, *, exited: bool) -> str:
-    """Return what a picture costs in time as a share of the full target's, as HTML.
-
-    Args:
-        times: what the pair's benchmark measured; None where there is none.
-        level: the budget level of the kept patches; None after an exit.
-        exited: whether the target did not run.
-    """
-    if times is None:
-        return '<p class="td-hint">No time was measured for this pair; tinydrop bench does.</p>'
-    ratio = times.exit_ratio if exited or level is None else times.ratio_at(level)
-    what = "the guidance and its map" if not exited else "the guidance alone"
-    rest = "" if exited else " and the target on so many patches"
-    slower = " Fewer MACs are not always faster." if ratio.median > 1 else ""
-    threads = "1 thread" if times.threads == 1 else f"{times.threads} threads"
-    return (
-        f'<p class="td-hint">Time: <b>{ratio.median:.2f}</b> of the full target’s '
-        f"({ratio.low:.2f} to {ratio.high:.2f}) for {what}{rest}; benchmark, {threads}, one "
-        f"picture at a time, medians of {times.repeats} turns after a warm-up.{slower}</p>"
-    )
 
 
 def decision_parts(result: DropResult, truth: Truth | None = None) -> tuple[Part, ...]:

@@ -27,9 +27,9 @@ from PIL import Image
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from browser.measure_slider import measure as measure_slides
+from browser.measure_slider import MOVE
 from browser.measuring import served, told
-from browser.reading import PATIENCE_MS, SAMPLES, open_page, settled
+from browser.reading import PATIENCE_MS, SAMPLES, changed, open_page, set_number, settled
 
 from tinydrop.pairs import load_pair
 
@@ -148,7 +148,8 @@ def measure(page: Any, files: list[bytes], a: Visitor | None) -> None:
         for name, value in page.evaluate("tdTimes").items():
             if name in times:
                 times[name].append(value)
-        slides += measure_slides(page, 2)
+        settled(page)
+        slides += [float(page.evaluate(MOVE, value)) for value in (0.2, 0.4, 0.3)]
     for name, values in times.items():
         print("  " + told(values, f"photographs, {name}"))
     print("  " + told(slides, "slides"))
@@ -164,7 +165,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, served(args.url) as (browser, url):
         path = make_zip(Path(folder) / "long.zip")
         page = visit(browser, url)
-        measure_slides(page, 4)
+        for name, value in (("tau", 1.0), ("temperature", 3.0)):  # nothing exits, all sliders move
+            before = settled(page)
+            if name == "temperature":
+                page.get_by_role("button", name="Temperature and rule").click()
+            set_number(page, name, value)
+            changed(page, before)
         print(f"B alone; load {os.getloadavg()[0]:.1f}")
         measure(page, photographs(args.photos, rng), None)
         a = Visitor(browser, url, path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import threading
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,11 +12,13 @@ import pytest
 
 from tinydrop import SELECTORS, TinyDrop
 from tinydrop.budget import Setting
+from tinydrop.errands import ErrandError, Message
 from tinydrop.errors import SettingError, WeightsUnavailableError
 from tinydrop.results import DropResult, Truth
 from tinydrop.ui.cache import BoundedCache
 from tinydrop.ui.frames import gallery
-from tinydrop.ui.handlers import Explore
+from tinydrop.ui.handlers import Explore, stage_key
+from tinydrop.ui.lanes import Idle
 from tinydrop.ui.permalink import look_from_query, query_of
 from tinydrop.ui.samples import Sample, find_sample, find_samples, outcome, truth_of
 from tinydrop.ui.studio import BUNDLED, Look, Progress, Studio
@@ -238,6 +241,126 @@ class TestHandlers:
         assert list(updates) == ["message"]
         assert "no longer here" in updates["message"]
         assert "upload it again" in updates["message"]
+
+
+class Crowd(Idle):
+    """Three others are ahead."""
+
+    def behind(self, _lane: str) -> int:
+        return 3
+
+
+class TestArriving:
+    def test_a_new_picture_shows_at_once_and_nothing_of_the_last_one(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        studio, look = Studio(Loader()), look_at("bison")
+        explore = Explore(studio, SAMPLES, look, crowd=Crowd())
+        studio.answer(look)
+        old = explore.settle(look, *values_of(look))
+        with monkeypatch.context() as broken:
+            for stage in ("guide", "rank", "select", "classify"):
+                broken.setattr(TinyDrop, stage, None)
+            shown = explore.pick(look, "koala", *values_of(look))
+        new = shown["look"]
+        assert (new.sample, shown["staged"]) == ("koala", "")
+        assert "td-photo" in shown["picture"]
+        assert "waiting, 3 ahead" in shown["decision"]
+        assert "data-waiting" in shown["decision"]
+        assert "Kurt Kaiser" not in shown["credit"]
+        verdicts = {
+            "mask",
+            "decision",
+            "cost",
+            "answers",
+            "curve",
+            "actions",
+            *("map", "cost_formula"),
+        }
+        assert verdicts <= set(shown), "whatever tells of the old picture is replaced"
+        for name in verdicts & set(old):
+            assert shown[name] != old[name]
+        assert (shown["map"], shown["mask"]) == ("", "")
+
+    def test_the_guidance_is_shown_before_the_target_has_run(self) -> None:
+        studio, look = Studio(Loader()), look_at("bison")
+        explore = Explore(studio, SAMPLES, look)
+        shown = explore.pick(look, "koala", *values_of(look))
+        new, values = shown["look"], values_of(look)
+        assert explore.run(new, *values) == {}
+        first = explore.settle(new, *values, staged=shown["staged"])
+        assert first["staged"] == stage_key(new)
+        assert "td-map" in first["map"]
+        assert "data-pending" in first["decision"]
+        assert "data-waiting" not in first["decision"]
+        assert explore.run(new, *values) == {}
+        last = explore.settle(new, *values, staged=first["staged"])
+        assert "data-pending" not in last["decision"]
+        assert "map" not in last, "what has not changed is not sent again"
+
+    def test_a_picture_that_is_known_is_shown_complete(self, studio: Studio) -> None:
+        look = look_at("koala", setting=look_at("koala").setting)
+        studio.answer(look)
+        shown = explore_over(studio).pick(look_at("bison"), "koala", *values_of(look))
+        assert "data-pending" not in shown["decision"]
+        assert shown["staged"] == stage_key(look)
+
+
+class TestFetching:
+    @staticmethod
+    def telling(*messages: Message, error: ErrandError | None = None) -> Iterator[Message]:
+        yield from messages
+        if error is not None:
+            raise error
+
+    def test_a_pair_that_is_not_here_is_asked_for_and_loads_nothing(self) -> None:
+        loader = Loader()
+        explore, look = Explore(Studio(loader), SAMPLES, look_at("bison")), look_at("bison")
+        shown = explore.switch(look, "l1-deit-s", 2, *values_of(look))
+        assert 'data-load="l1-deit-s"' in shown["pair_note"]
+        assert "waiting, 2 ahead" in shown["pair_note"]
+        assert "look" not in shown
+        link = explore.restore({"pair": "l1-deit-s", "tau": "0.4"}, "head only")
+        assert link["query"] == {"pair": "l1-deit-s", "tau": "0.4"}
+        assert 'data-load="l1-deit-s"' in link["pair_note"]
+        refused = explore.switch(look, "timm/resnet50", 0, *values_of(look))
+        assert "no pair" in refused["message"]
+        assert loader.asked == [BUNDLED]
+
+    def test_progress_a_refusal_and_a_stop(self, studio: Studio) -> None:
+        explore, look = explore_over(studio), look_at("bison")
+
+        def fetched(error: ErrandError) -> list[dict[str, object]]:
+            told = self.telling({}, {"said": "Fetching <it>", "share": 0.5}, error=error)
+            return list(explore.fetch(look, "l1-deit-s", {}, told, *values_of(look)))
+
+        first, last = fetched(ErrandError("The Hub cannot be reached."))
+        assert "Fetching &lt;it&gt;" in str(first["pair_note"])
+        assert 'value="0.500"' in str(first["pair_note"])
+        assert "The Hub cannot be reached" in str(last["message"])
+        assert last["pair"] == BUNDLED
+        stopped = fetched(ErrandError("Stopped.", stopped=True))[-1]
+        assert "message" not in stopped
+        assert stopped["pair"] == BUNDLED
+
+    def test_a_pair_that_has_come_is_taken_with_the_link_that_asked(self) -> None:
+        def load(pair: str, _progress: object) -> TinyDrop:
+            drop = TinyDrop(BUNDLED)
+            return TinyDrop(replace(drop.pair, name=pair))
+
+        explore, look = Explore(Studio(load), SAMPLES, look_at("bison")), look_at("bison")
+        told = self.telling({"result": None})
+        query = {"pair": "l1-deit-s", "tau": "0.41", "sample": "koala"}
+        *_, last = explore.fetch(look, "l1-deit-s", query, told, *values_of(look))
+        assert (last["look"].pair, last["look"].sample, last["tau"]) == ("l1-deit-s", "koala", 0.41)
+        assert explore.studio.ready("l1-deit-s")
+
+    def test_a_pair_that_another_visitor_replaced_is_one_sentence(self) -> None:
+        explore = Explore(Studio(Loader()), SAMPLES, look_at("bison"))
+        shown = explore.pick(
+            look_at("bison", pair="l1-deit-s"), "koala", *values_of(look_at("cat"))
+        )
+        assert "choose it again in the menu" in shown["message"]
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ __all__ = ["BUNDLED", "Look", "Scene", "Studio"]
 UPLOAD_GONE = (
     "The uploaded picture is no longer here, since uploads are kept for an hour; upload it again."
 )
-MAX_PICTURE_BYTES = 150e6
+MAX_PICTURE_BYTES = 75e6
 """Of decoded pictures that are held; one that had to go is decoded again."""
 DECODED_AT_ONCE = 2
 LET_GO = (
@@ -87,15 +87,15 @@ class Studio:
         self._bundled = self._load(BUNDLED, None)
         self._other: TinyDrop | None = None
         self._guides: BoundedCache[tuple[str, str], Guide] = BoundedCache(
-            64, MAX_PICTURE_BYTES, lambda guide: 3.0 * guide.picture.size[0] * guide.picture.size[1]
+            32, MAX_PICTURE_BYTES, lambda guide: 3.0 * guide.picture.size[0] * guide.picture.size[1]
         )
         self._pictures: BoundedCache[str, Picture] = BoundedCache(
-            8, MAX_PICTURE_BYTES / 3, lambda one: 3.0 * one.size[0] * one.size[1]
+            4, MAX_PICTURE_BYTES / 3, lambda one: 3.0 * one.size[0] * one.size[1]
         )
         self._decoding = threading.Semaphore(DECODED_AT_ONCE)
         self._ranked: BoundedCache[tuple[str, str, str], Selected] = BoundedCache(512)
         self._failed: BoundedCache[Look, Look] = BoundedCache(64)
-        self._answers: BoundedCache[tuple[str, str, str, str], Answer] = BoundedCache(4096)
+        self._answers: BoundedCache[tuple[str, str, str, str], Answer] = BoundedCache(1024)
 
     def pipeline(self, pair: str, progress: Progress | None = None) -> TinyDrop:
         """Return the pipeline of a pair, loading it where needed.

@@ -19,8 +19,8 @@ from attack_zoo import COSTLY, REFUSED  # noqa: E402
 MOST_MEGABYTES, MOST_SECONDS = 300, 3.0
 OPEN = """
 import re, sys, time
-from tinydrop.errors import PictureError
-from tinydrop.images import open_picture
+from tinydrop.core.errors import PictureError
+from tinydrop.data.view import open_picture
 from PIL import Image
 import io
 warm = io.BytesIO()

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from browser.reading import (
+from reading import (
     SAMPLES,
     App,
 )

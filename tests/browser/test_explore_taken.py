@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser.reading import App, changed, kept, number, open_page, set_number, settled
 from PIL import Image
+from reading import App, changed, kept, number, open_page, set_number, settled
 
 pytestmark = pytest.mark.browser
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from browser.reading import App, alert
-from browser.tuning import drawn, figure, followed
 from PIL import Image
+from reading import App, alert
+from tuning import drawn, figure, followed
 
-from tinydrop.pairs import load_pair
+from tinydrop.models.pairs import load_pair
 
 pytestmark = pytest.mark.browser
 

@@ -19,7 +19,7 @@ from tinydrop.cli.quality import add_quality
 from tinydrop.cli.run import add_run
 from tinydrop.cli.tables import add_sweep, add_trace
 from tinydrop.cli.train import add_train
-from tinydrop.errors import TinyDropError
+from tinydrop.core.errors import TinyDropError
 
 __all__ = ["main"]
 

@@ -6,16 +6,14 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tinydrop.budget import BUDGET_LEVELS, num_keep
 from tinydrop.cli.common import add_pair, add_selector, pair_of
 from tinydrop.cli.pictures import add_photos, each_photo, photos_of
-from tinydrop.coherence import describe_coherence, describe_map, judge_coherence
+from tinydrop.core.budget import BUDGET_LEVELS, num_keep
+from tinydrop.core.coherence import describe_coherence, describe_map, judge_coherence
 
 if TYPE_CHECKING:
+    from tinydrop.core.tokens import Saliency
     from tinydrop.pipeline import Guide, TinyDrop
-    from tinydrop.tokens import Saliency
-
-__all__ = ["add_coherence"]
 
 
 def add_coherence(commands: argparse._SubParsersAction[Any]) -> None:
@@ -64,7 +62,7 @@ def _coherence(arguments: argparse.Namespace) -> int:
 
 def _quality(drop: TinyDrop, guide: Guide, selector: str, seed: int) -> dict[str, object]:
     """Return how much the order and the map matter to the target; None for what has no meaning."""
-    from tinydrop.quality import picture_curves, picture_likeness
+    from tinydrop.studies.quality import picture_curves, picture_likeness
 
     order, _ = drop.rank(guide, selector, seed)
     curves = None if order is None else picture_curves(drop, guide, order)

@@ -9,23 +9,13 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tinydrop.errors import SettingError
-from tinydrop.selection import GEOMETRIC_ORDERS, MAP_ORDERS, SEEDED_ORDERS
-from tinydrop.writing import claimed
+from tinydrop.core.errors import SettingError
+from tinydrop.core.selection import GEOMETRIC_ORDERS, MAP_ORDERS, SEEDED_ORDERS
+from tinydrop.core.writing import claimed
 
 if TYPE_CHECKING:  # torch is loaded by the command that needs it, so that --help is quick
-    from tinydrop.pairs import Pair
+    from tinydrop.models.pairs import Pair
 
-__all__ = [
-    "add_pair",
-    "add_seed",
-    "add_selector",
-    "claimed_table",
-    "complain",
-    "pair_of",
-    "print_json",
-    "selector_names",
-]
 
 # Written out: the room that knows them loads torch, and --help is quick.
 _SALIENCY_METHODS = ("gradcam", "gradcam++", "hirescam", "layercam", "eigencam")
@@ -75,7 +65,7 @@ def selector_names() -> str:
 
 def pair_of(arguments: argparse.Namespace) -> Pair:
     """Return the pair that the arguments name."""
-    from tinydrop.pairs import load_pair, pair_from_names
+    from tinydrop.models.pairs import load_pair, pair_from_names
 
     if (arguments.guidance is None) != (arguments.target is None):
         raise SettingError("Give --guidance and --target together, or --pair instead of both.")

@@ -14,10 +14,8 @@ from tinydrop.cli.common import complain, pair_of
 
 if TYPE_CHECKING:  # torch is loaded by the command that needs it, so that --help is quick
     from tinydrop.data import Dataset
-    from tinydrop.pairs import Pair
-    from tinydrop.tracing import Progress
-
-__all__ = ["add_choice", "add_data", "open_labelled", "progress_bar"]
+    from tinydrop.models.pairs import Pair
+    from tinydrop.studies.trace import Progress
 
 
 def add_data(parser: argparse.ArgumentParser) -> None:
@@ -52,7 +50,7 @@ def open_labelled(arguments: argparse.Namespace) -> tuple[Dataset, Pair]:
     import torch
 
     from tinydrop.data import open_dataset
-    from tinydrop.tracing import match_pair
+    from tinydrop.studies.trace import match_pair
 
     dataset = open_dataset(arguments.data, hub=True, split=arguments.split, config=arguments.config)
     pair = pair_of(arguments)

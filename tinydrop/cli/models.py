@@ -11,12 +11,10 @@ from typing import TYPE_CHECKING, Any
 from tqdm import tqdm
 
 from tinydrop.cli.common import add_pair, pair_of, print_json
-from tinydrop.errors import SettingError
+from tinydrop.core.errors import SettingError
 
 if TYPE_CHECKING:
-    from tinydrop.pairs import Pair
-
-__all__ = ["add_bench", "add_check", "add_classes"]
+    from tinydrop.models.pairs import Pair
 
 
 def add_check(commands: argparse._SubParsersAction[Any]) -> None:
@@ -76,7 +74,7 @@ def _classes(arguments: argparse.Namespace) -> int:
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    from tinydrop.check import check_model
+    from tinydrop.studies.check import check_model
 
     if (arguments.all or arguments.table is not None) == bool(arguments.models):
         raise SettingError("Name models to check, or give --all or --table, not both.")
@@ -104,7 +102,7 @@ def _check(arguments: argparse.Namespace) -> int:
 
 def _survey(*, as_json: bool) -> int:
     """Print where every name of timm stands; a refusal is an answer here, not a failure."""
-    from tinydrop.check import known_models, survey
+    from tinydrop.studies.check import known_models, survey
 
     names = known_models()
     found = list(tqdm(survey(names), total=len(names), unit="model"))
@@ -120,7 +118,7 @@ def _survey(*, as_json: bool) -> int:
 
 def _table(paths: list[Path]) -> int:
     """Check the representative models, shrunk and timed, and write their table."""
-    from tinydrop.check import (
+    from tinydrop.studies.check import (
         REPRESENTATIVE,
         FamiliesTable,
         check_model,
@@ -137,8 +135,8 @@ def _table(paths: list[Path]) -> int:
 
 
 def _bench(arguments: argparse.Namespace) -> int:
-    from tinydrop.backbones import load_guidance, load_target
-    from tinydrop.bench import run_bench
+    from tinydrop.models.backbones import load_guidance, load_target
+    from tinydrop.studies.bench import run_bench
 
     if arguments.repeats < 3:
         raise SettingError(
@@ -170,7 +168,7 @@ def _save_times(pair: Pair, path: Path, repeats: int) -> None:
     """Measure a pair's level times on one and two threads, and write their tables."""
     import torch
 
-    from tinydrop.bench import measure_level_times, write_level_times
+    from tinydrop.studies.bench import measure_level_times, write_level_times
 
     before, tables = torch.get_num_threads(), []
     for threads in (1, 2):

@@ -10,9 +10,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from tinydrop.cli.common import complain, print_json
-from tinydrop.errors import PictureError
-
-__all__ = ["add_photos", "each_photo", "photos_of"]
+from tinydrop.core.errors import PictureError
 
 
 def add_photos(parser: argparse.ArgumentParser) -> None:

@@ -12,12 +12,11 @@ from tqdm import tqdm
 from tinydrop.cli.common import complain
 from tinydrop.cli.labelled import add_choice
 from tinydrop.cli.train_sit import add_sit
-from tinydrop.errors import SettingError
+from tinydrop.core.errors import SettingError
 
 if TYPE_CHECKING:
     from tinydrop.training import PairRecipe, PairTraining, Progress, TrainingReport
 
-__all__ = ["add_train"]
 
 # Written out: the room that knows them loads torch, and --help is quick.
 _STAGES = "teacher, guidance, target, export or all"

@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from tinydrop.cli.common import complain, print_json
 from tinydrop.cli.labelled import add_choice
-from tinydrop.errors import SettingError
+from tinydrop.core.errors import SettingError
 
 if TYPE_CHECKING:
-    from tinydrop.slimming import SlimmingPlan
-    from tinydrop.training.slim_run import StudentReport
-
-__all__ = ["add_sit"]
+    from tinydrop.models.slimming import SlimmingPlan
+    from tinydrop.training import StudentReport
 
 
 def add_sit(kinds: argparse._SubParsersAction[Any]) -> None:
@@ -78,9 +76,8 @@ def add_sit(kinds: argparse._SubParsersAction[Any]) -> None:
 def _train_sit(arguments: argparse.Namespace) -> int:
     import torch
 
-    from tinydrop.pairs import load_pair, load_slimmed
-    from tinydrop.training.slim_recipe import SlimRecipe
-    from tinydrop.training.slim_run import SlimTraining, evaluate_slimmed
+    from tinydrop.models.pairs import load_pair, load_slimmed
+    from tinydrop.training import SlimRecipe, SlimTraining, evaluate_slimmed
 
     if arguments.data is None:
         raise SettingError("Give --data, a folder with train*.parquet and validation*.parquet.")
@@ -130,7 +127,7 @@ def _train_sit(arguments: argparse.Namespace) -> int:
 
 
 def _plan(arguments: argparse.Namespace, depth: int) -> SlimmingPlan:
-    from tinydrop.slimming import even_stages, plan_named
+    from tinydrop.models.slimming import even_stages, plan_named
 
     even = ",".join(map(str, even_stages(depth)))
     text = even if arguments.stages is None else arguments.stages.strip()

@@ -9,6 +9,7 @@ import zipfile
 from dataclasses import replace
 from pathlib import Path
 
+from tinydrop.core.errors import SettingError
 from tinydrop.data.archives import ArchiveLimits, open_archive
 from tinydrop.data.contents import LeftOut, picture_files, sift
 from tinydrop.data.folders import folder_shelf, open_folder
@@ -20,21 +21,27 @@ from tinydrop.data.splits import family_of, split_of
 from tinydrop.data.tables import join_tables, read_metadata, read_table, write_table
 from tinydrop.data.training import TrainingShards, find_shards
 from tinydrop.data.values import ClassLabel, Dataset, LabelledPicture
-from tinydrop.errors import SettingError
+from tinydrop.data.view import INTERPOLATIONS, InputSpec, Picture, View, open_picture
 
 __all__ = [
+    "INTERPOLATIONS",
     "ArchiveLimits",
     "ClassLabel",
     "Dataset",
+    "InputSpec",
     "LabelMatch",
     "LabelledPicture",
     "LeftOut",
+    "Picture",
     "TrainingShards",
+    "View",
     "find_shards",
     "join_tables",
     "match_labels",
+    "open_archive",
     "open_dataset",
     "open_parquet",
+    "open_picture",
     "picture_files",
     "read_metadata",
     "read_table",

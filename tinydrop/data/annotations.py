@@ -10,8 +10,6 @@ from typing import Any
 from tinydrop.data.contents import Shelf
 from tinydrop.data.values import Box
 
-__all__ = ["LISTS", "Annotations", "box_of", "class_names", "read_annotations"]
-
 LISTS = ("_annotations.txt", "_boxes.txt")
 """How the names of lists beside pictures end in Stanford's Tiny ImageNet."""
 _FAR = 1e9

@@ -18,12 +18,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from tinydrop.core.errors import SettingError
 from tinydrop.data.contents import HEAD_BYTES, Shelf, is_hidden
 from tinydrop.data.layout import read_layout
 from tinydrop.data.values import Dataset, LabelledPicture
-from tinydrop.errors import SettingError
-
-__all__ = ["ArchiveLimits", "open_archive"]
 
 _END_RECORD = b"PK\x05\x06"
 _DAMAGE = (

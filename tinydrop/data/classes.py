@@ -6,11 +6,9 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from tinydrop.core.errors import SettingError
 from tinydrop.data.shape import Label, Shape
 from tinydrop.data.values import ClassLabel
-from tinydrop.errors import SettingError
-
-__all__ = ["classes_of", "read_class_list"]
 
 _MOST = 1_000_000
 

@@ -11,19 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from tinydrop.decoding import file_kind
-
-__all__ = [
-    "HEAD_BYTES",
-    "NO_PICTURE",
-    "LeftOut",
-    "Shelf",
-    "is_hidden",
-    "picture_files",
-    "read_head",
-    "sift",
-    "why_no_picture",
-]
+from tinydrop.data.decoding import file_kind
 
 HEAD_BYTES = 4096
 """What of a file is looked at to tell its kind."""

@@ -18,8 +18,6 @@ from tinydrop.data.splits import (
     wanted_split,
 )
 
-__all__ = ["Parts", "Place", "descend"]
-
 Parts = tuple[str, ...]
 """A folder's path inside the whole, folder by folder."""
 

@@ -9,12 +9,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from tinydrop.core.errors import SettingError
 from tinydrop.data.contents import Shelf, is_hidden, read_head
 from tinydrop.data.layout import read_layout
 from tinydrop.data.values import Dataset, LabelledPicture
-from tinydrop.errors import SettingError
-
-__all__ = ["MAX_PICTURE_BYTES", "files_below", "folder_shelf", "open_folder"]
 
 MAX_PICTURE_BYTES = 50_000_000
 """A larger file is no picture for ``open_picture`` and is not read at all."""

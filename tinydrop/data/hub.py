@@ -7,16 +7,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tinydrop.core.errors import SettingError
 from tinydrop.data.contents import is_hidden
 from tinydrop.data.parquet import open_parquet
 from tinydrop.data.splits import choose_files
 from tinydrop.data.values import Dataset
-from tinydrop.errors import SettingError
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
-__all__ = ["is_hub_name", "open_hub"]
 
 _CONVERTED = "refs/convert/parquet"
 """The branch on which the Hub keeps a Parquet copy of most data sets."""

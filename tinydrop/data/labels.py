@@ -8,11 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from tinydrop.core.errors import SettingError
 from tinydrop.data.values import Dataset
 from tinydrop.data.vocabulary import Vocabulary
-from tinydrop.errors import SettingError
-
-__all__ = ["LabelMatch", "match_labels"]
 
 _SHOWN = 4
 Ints = npt.NDArray[np.int64]

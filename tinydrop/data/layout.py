@@ -10,14 +10,12 @@ from types import MappingProxyType
 import numpy as np
 import numpy.typing as npt
 
+from tinydrop.core.errors import SettingError
 from tinydrop.data.annotations import LISTS, Annotations, class_names, read_annotations
 from tinydrop.data.contents import NO_PICTURE, LeftOut, Shelf, sift
 from tinydrop.data.descent import Parts, Place, descend
 from tinydrop.data.splits import titled, wanted_config, wanted_split
 from tinydrop.data.values import Box, ClassLabel, Dataset, Reader
-from tinydrop.errors import SettingError
-
-__all__ = ["Layout", "NoPicturesError", "read_layout"]
 
 
 class NoPicturesError(SettingError):

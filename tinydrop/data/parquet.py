@@ -28,8 +28,6 @@ from tinydrop.data.shape import (
 from tinydrop.data.splits import Choice, choose_files, split_of
 from tinydrop.data.values import Dataset, LabelledPicture
 
-__all__ = ["PictureTables", "open_parquet", "picture_tables"]
-
 _BATCH = 32
 """Rows decoded at a time: pictures of some megabytes stay affordable."""
 

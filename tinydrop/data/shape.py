@@ -15,17 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tinydrop.errors import SettingError
-
-__all__ = [
-    "Label",
-    "Shape",
-    "holds_pictures",
-    "is_readable",
-    "read_labels",
-    "read_shape",
-    "unreadable",
-]
+from tinydrop.core.errors import SettingError
 
 _PICTURE_COLUMNS = ("image", "img", "picture", "jpg", "png")
 _LABEL_COLUMNS = ("label", "labels", "fine_label", "class", "cls", "target")

@@ -12,23 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from tinydrop.errors import SettingError
-
-__all__ = [
-    "Choice",
-    "Place",
-    "choose_config",
-    "choose_files",
-    "choose_split",
-    "family_of",
-    "is_split_name",
-    "place_of",
-    "split_of",
-    "titled",
-    "used_of",
-    "wanted_config",
-    "wanted_split",
-]
+from tinydrop.core.errors import SettingError
 
 _FAMILIES = {
     "validation": "validation valid val vals validating valset validationset dev devset "

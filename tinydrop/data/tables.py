@@ -12,10 +12,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tinydrop.errors import SettingError
-from tinydrop.writing import written
-
-__all__ = ["join_tables", "read_metadata", "read_table", "write_table"]
+from tinydrop.core.errors import SettingError
+from tinydrop.core.writing import written
 
 Columns = Mapping[str, npt.NDArray[Any]]
 """Name -> (M,) or (M, k) array of numbers, truth values or strings."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tinydrop.core.errors import SettingError
 from tinydrop.data.parquet import picture_tables
 from tinydrop.data.splits import (
     Place,
@@ -16,9 +17,6 @@ from tinydrop.data.splits import (
     wanted_config,
     wanted_split,
 )
-from tinydrop.errors import SettingError
-
-__all__ = ["TrainingShards", "find_shards"]
 
 
 @dataclass(frozen=True)

@@ -11,15 +11,7 @@ from types import MappingProxyType
 import numpy as np
 import numpy.typing as npt
 
-from tinydrop.errors import SettingError
-
-__all__ = [
-    "Box",
-    "ClassLabel",
-    "Dataset",
-    "LabelledPicture",
-    "Reader",
-]
+from tinydrop.core.errors import SettingError
 
 Box = tuple[float, float, float, float]
 """x0, y0, x1, y1 of the object: edges in pixels of the upright picture, x0 < x1 and y0 < y1."""

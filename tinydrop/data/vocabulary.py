@@ -10,8 +10,6 @@ from functools import cached_property
 
 from tinydrop.data.values import ClassLabel
 
-__all__ = ["Vocabulary"]
-
 _NEAR = 3
 
 

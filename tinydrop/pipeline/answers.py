@@ -9,12 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from tinydrop.backbones import Target
-from tinydrop.budget import BUDGET_LEVELS, num_keep
-from tinydrop.errors import SettingError
+from tinydrop.core.budget import BUDGET_LEVELS, num_keep
+from tinydrop.core.errors import SettingError
+from tinydrop.models.backbones import Target
 from tinydrop.pipeline.batch import Ranking, finite_logits
-
-__all__ = ["AtLevel", "answer", "answer_levels"]
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]

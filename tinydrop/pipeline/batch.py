@@ -15,27 +15,15 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from tinydrop.backbones import Features, Guidance
-from tinydrop.errors import PictureError, SettingError
-from tinydrop.images import View, open_picture
-from tinydrop.pairs import Pair
+from tinydrop.core.errors import PictureError, SettingError
+from tinydrop.core.results import softmax
+from tinydrop.core.selection import Order, map_method, map_order, reversed_order
+from tinydrop.core.tokens import PatchGrid, Rectangle, Saliency
+from tinydrop.data import View, open_picture
+from tinydrop.models.backbones import Features, Guidance
+from tinydrop.models.pairs import Pair
+from tinydrop.models.saliency import compute_saliency, resize_saliency
 from tinydrop.pipeline.selectors import check_selector, geometric_order
-from tinydrop.results import softmax
-from tinydrop.saliency import compute_saliency, resize_saliency
-from tinydrop.selection import Order, map_method, map_order, reversed_order
-from tinydrop.tokens import PatchGrid, Rectangle, Saliency
-
-__all__ = [
-    "Batch",
-    "Guided",
-    "Maps",
-    "Ranking",
-    "explain",
-    "finite_logits",
-    "guide_batch",
-    "open_batch",
-    "rank_batch",
-]
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]

@@ -17,22 +17,20 @@ import numpy.typing as npt
 import torch
 from PIL import Image
 
-from tinydrop.backbones import Guidance, Target
-from tinydrop.budget import BUDGET_LEVELS, Budget, Setting, decide_budget
-from tinydrop.coherence import describe_coherence
-from tinydrop.errors import SettingError
-from tinydrop.images import Picture, View, open_picture
-from tinydrop.macs import guidance_macs, target_macs
-from tinydrop.pairs import Pair, load_pair, pair_from_models
+from tinydrop.core.budget import BUDGET_LEVELS, Budget, Setting, decide_budget
+from tinydrop.core.coherence import describe_coherence
+from tinydrop.core.errors import SettingError
+from tinydrop.core.results import Answer, CostBreakdown, DropResult, LatencyBreakdown
+from tinydrop.core.selection import map_method, select_tokens
+from tinydrop.core.tokens import Saliency, TokenSelection
+from tinydrop.data import Picture, View, open_picture
+from tinydrop.models.backbones import Guidance, Target
+from tinydrop.models.macs import guidance_macs, target_macs
+from tinydrop.models.pairs import Pair, load_pair, pair_from_models
 from tinydrop.pipeline.answers import answer
 from tinydrop.pipeline.batch import Ranking, explain, guide_batch, rank_batch
 from tinydrop.pipeline.selectors import check_selector
 from tinydrop.pipeline.stages import Guide, Selected
-from tinydrop.results import Answer, CostBreakdown, DropResult, LatencyBreakdown
-from tinydrop.selection import map_method, select_tokens
-from tinydrop.tokens import Saliency, TokenSelection
-
-__all__ = ["TinyDrop"]
 
 Photo = bytes | str | Path | Image.Image | Picture
 

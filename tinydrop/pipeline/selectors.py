@@ -5,12 +5,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from tinydrop.errors import SettingError, quoted
-from tinydrop.saliency import SALIENCY_METHODS
-from tinydrop.selection import GEOMETRIC_ORDERS, MAP_ORDERS
-from tinydrop.tokens import PatchGrid
-
-__all__ = ["SELECTORS", "check_selector", "geometric_order"]
+from tinydrop.core.errors import SettingError, quoted
+from tinydrop.core.selection import GEOMETRIC_ORDERS, MAP_ORDERS
+from tinydrop.core.tokens import PatchGrid
+from tinydrop.models.saliency import SALIENCY_METHODS
 
 SELECTORS: tuple[str, ...] = (*SALIENCY_METHODS, *MAP_ORDERS, *GEOMETRIC_ORDERS)
 """Every name that ``selector=`` takes: saliency methods first, then other ways to read Grad-CAM's

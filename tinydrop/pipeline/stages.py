@@ -8,13 +8,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from tinydrop.backbones import Features
-from tinydrop.images import InputSpec, Picture, View
+from tinydrop.core.results import Answer
+from tinydrop.core.tokens import Saliency, TokenSelection
+from tinydrop.data import InputSpec, Picture, View
+from tinydrop.models.backbones import Features
 from tinydrop.pipeline.batch import Guided
-from tinydrop.results import Answer
-from tinydrop.tokens import Saliency, TokenSelection
-
-__all__ = ["Guide", "Selected"]
 
 
 @dataclass(frozen=True, eq=False)

@@ -63,6 +63,8 @@ from tinydrop.training.pictures import TrainingData, load_training_data
 from tinydrop.training.recipe import STAGES, Augmentation, PairRecipe, StageRecipe
 from tinydrop.training.recipes import RECIPES, recipe_named
 from tinydrop.training.run import STEPS, PairTraining, TrainingReport
+from tinydrop.training.slim_recipe import SlimRecipe
+from tinydrop.training.slim_run import SlimTraining, StudentReport, evaluate_slimmed
 from tinydrop.training.stage import Progress, StageState
 
 __all__ = [
@@ -74,11 +76,15 @@ __all__ = [
     "PairTraining",
     "Plan",
     "Progress",
+    "SlimRecipe",
+    "SlimTraining",
     "StageRecipe",
     "StageSpeed",
     "StageState",
+    "StudentReport",
     "TrainingData",
     "TrainingReport",
+    "evaluate_slimmed",
     "export_pair",
     "load_training_data",
     "measure_speed",

@@ -17,8 +17,6 @@ from torch.nn import functional as F
 
 from tinydrop.training.recipe import MEAN, STD, Augmentation
 
-__all__ = ["Draws", "draw", "kept_share", "normalise", "plain_view", "render", "renormalised"]
-
 Floats = npt.NDArray[np.float32]
 Channels = tuple[float, float, float]
 

@@ -12,8 +12,6 @@ from typing import Any
 from tinydrop.training.recipe import STAGES, PairRecipe
 from tinydrop.training.sources import Origin, origin_of
 
-__all__ = ["card_text", "making"]
-
 _NOT_GOOD_FOR = (
     "Anything but showing and studying the method: it knows the classes of its own data and no "
     "others, at low resolution, is often wrong, and carries the biases of its pictures"

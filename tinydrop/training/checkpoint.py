@@ -17,9 +17,7 @@ import safetensors
 import safetensors.torch
 import torch
 
-from tinydrop.errors import SettingError
-
-__all__ = ["PART_BYTES", "join_parts", "read_state", "read_tensors", "write_parts", "write_state"]
+from tinydrop.core.errors import SettingError
 
 PART_BYTES = 15 * 2**20
 """A device machine gives back files of at most 16 MiB, with everything that is in them."""

@@ -14,22 +14,20 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from tinydrop.backbones import wrap_guidance, wrap_target
-from tinydrop.budget import Setting
-from tinydrop.calibration import fit_temperature, reliability
-from tinydrop.errors import PictureError, SettingError, quoted
-from tinydrop.images import InputSpec, View, open_picture
-from tinydrop.macs import guidance_macs, target_macs
-from tinydrop.pairs import Pair, pair_from_models, save_pair
-from tinydrop.results import softmax
-from tinydrop.trace import label_rank
+from tinydrop.core.budget import Setting
+from tinydrop.core.errors import PictureError, SettingError, quoted
+from tinydrop.core.results import softmax
+from tinydrop.data import InputSpec, View, open_picture
+from tinydrop.models.backbones import wrap_guidance, wrap_target
+from tinydrop.models.macs import guidance_macs, target_macs
+from tinydrop.models.pairs import Pair, pair_from_models, save_pair
+from tinydrop.studies.calibration import fit_temperature, reliability
+from tinydrop.studies.trace import label_rank
 from tinydrop.training.card import card_text, making
 from tinydrop.training.models import build_stage
 from tinydrop.training.pictures import TrainingData
 from tinydrop.training.recipe import STAGES, PairRecipe, StageRecipe
 from tinydrop.training.stage import StageState
-
-__all__ = ["Finished", "export_pair", "read_groups"]
 
 _BATCH = 128
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch.nn import functional as F
 
-from tinydrop.errors import SettingError
+from tinydrop.core.errors import SettingError
 from tinydrop.training.checkpoint import read_tensors, write_state
 from tinydrop.training.objective import learning_rate
 from tinydrop.training.pictures import epoch_order, steps_of
@@ -25,8 +25,6 @@ from tinydrop.training.stage import (
     earlier_state,
 )
 from tinydrop.training.trainer import Trainer, logits_of
-
-__all__ = ["train_stage"]
 
 _REST = 10.0
 """Seconds: a checkpoint at the end of an epoch is left out where one was written so recently."""

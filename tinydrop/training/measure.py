@@ -8,13 +8,11 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from tinydrop.errors import SettingError, quoted
+from tinydrop.core.errors import SettingError, quoted
 from tinydrop.training.models import build_stage, seeded
 from tinydrop.training.pictures import steps_of
 from tinydrop.training.recipe import STAGES, PairRecipe
 from tinydrop.training.trainer import Teacher, Trainer, fast_convolutions, training_device
-
-__all__ = ["StageSpeed", "measure_speed"]
 
 _WARM_UP = {"cpu": 1, "cuda": 5}
 

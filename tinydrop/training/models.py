@@ -10,11 +10,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from tinydrop.backbones import build_model, wrap_guidance, wrap_target
-from tinydrop.macs import guidance_macs, target_macs
+from tinydrop.models.backbones import build_model, wrap_guidance, wrap_target
+from tinydrop.models.macs import guidance_macs, target_macs
 from tinydrop.training.recipe import STAGES, PairRecipe, StageRecipe
-
-__all__ = ["Plan", "build_stage", "plan_of", "seeded"]
 
 
 @contextmanager
@@ -72,7 +70,7 @@ class Plan:
 
 
 def plan_of(recipe: PairRecipe, classes: int) -> tuple[Plan, ...]:
-    """Return what a recipe trains, counted by ``tinydrop.macs``.
+    """Return what a recipe trains, counted by ``tinydrop.models.macs``.
 
     Raises:
         UnsupportedModelError: if a model does not fit its role.

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from tinydrop.errors import SettingError
-
-__all__ = ["read_onnx"]
+from tinydrop.core.errors import SettingError
 
 
 def read_onnx(content: bytes) -> dict[str, torch.Tensor]:

@@ -12,19 +12,16 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from tinydrop.data import ClassLabel, Dataset, TrainingShards, find_shards, open_parquet
-from tinydrop.decoding import decode
-from tinydrop.errors import PictureError, SettingError
-from tinydrop.images import INTERPOLATIONS
-
-__all__ = [
-    "PictureSet",
-    "TrainingData",
-    "epoch_order",
-    "load_training_data",
-    "shards_of",
-    "steps_of",
-]
+from tinydrop.core.errors import PictureError, SettingError
+from tinydrop.data import (
+    INTERPOLATIONS,
+    ClassLabel,
+    Dataset,
+    TrainingShards,
+    find_shards,
+    open_parquet,
+)
+from tinydrop.data.decoding import decode
 
 _READ = 10_000
 """Pictures between two reports of progress."""

@@ -20,13 +20,11 @@ from timm.data import ImageNetInfo
 from timm.layers import resample_abs_pos_embed
 from torch import nn
 
-from tinydrop.backbones import build_model
-from tinydrop.errors import SettingError
+from tinydrop.core.errors import SettingError
+from tinydrop.models.backbones import build_model
 from tinydrop.training.checkpoint import read_tensors
 from tinydrop.training.onnx_weights import read_onnx
 from tinydrop.training.sources import Source
-
-__all__ = ["read_source", "read_start", "source_content", "start_from"]
 
 
 def source_content(source: Source) -> bytes:

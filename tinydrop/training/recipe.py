@@ -8,10 +8,8 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import Any
 
-from tinydrop.errors import SettingError, quoted
-from tinydrop.images import InputSpec
-
-__all__ = ["MEAN", "OPTIMIZERS", "STAGES", "STD", "Augmentation", "PairRecipe", "StageRecipe"]
+from tinydrop.core.errors import SettingError, quoted
+from tinydrop.data import InputSpec
 
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)

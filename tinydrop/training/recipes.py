@@ -12,12 +12,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from tinydrop.errors import SettingError, quoted
+from tinydrop.core.errors import SettingError, quoted
 from tinydrop.training.recipe import PairRecipe
 from tinydrop.training.recipes_pretrained import PRETRAINED, PRETRAINED_GPU
 from tinydrop.training.recipes_scratch import CPU, GPU, TINY
-
-__all__ = ["RECIPES", "recipe_named"]
 
 RECIPES: Mapping[str, PairRecipe] = MappingProxyType(
     {recipe.name: recipe for recipe in (PRETRAINED, PRETRAINED_GPU, GPU, CPU, TINY)}

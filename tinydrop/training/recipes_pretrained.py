@@ -6,8 +6,6 @@ from dataclasses import replace
 
 from tinydrop.training.recipe import Augmentation, PairRecipe, StageRecipe
 
-__all__ = ["PRETRAINED", "PRETRAINED_GPU"]
-
 _HALF = (0.5, 0.5, 0.5)  # what the EfficientNet-Lite weights were trained with
 _PHOTOS = Augmentation(
     crop_area=(0.5, 1.0),

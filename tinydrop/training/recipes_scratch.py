@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from tinydrop.training.recipe import Augmentation, PairRecipe, StageRecipe
 
-__all__ = ["CPU", "GPU", "TINY"]
-
 # The crops of the GPU's guidance keep half of the picture or more, and about every second one shows
 # it shrunk, anywhere in the frame. Meant to keep a guide from always looking at the centre, but in
 # short trainings on a CPU plain crops without mixing localised better.

@@ -12,7 +12,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from tinydrop.errors import SettingError, quoted
+from tinydrop.core.errors import SettingError, quoted
+from tinydrop.core.writing import claimed
 from tinydrop.training.checkpoint import join_parts, write_parts
 from tinydrop.training.export import Finished, export_pair, read_groups
 from tinydrop.training.loop import train_stage
@@ -30,9 +31,6 @@ from tinydrop.training.stage import (
     refuse_earlier,
 )
 from tinydrop.training.trainer import Teacher, fast_convolutions, training_device
-from tinydrop.writing import claimed
-
-__all__ = ["STEPS", "PairTraining", "TrainingReport"]
 
 STEPS = (*STAGES, "export", "all")
 """What ``--stage`` takes."""

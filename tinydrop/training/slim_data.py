@@ -14,20 +14,19 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from tinydrop.data import Dataset, find_shards, open_dataset, open_parquet
-from tinydrop.errors import PictureError, SettingError, quoted
-from tinydrop.images import InputSpec, View, open_picture
-from tinydrop.pairs import Pair
-from tinydrop.tracing import match_pair
+from tinydrop.core.errors import PictureError, SettingError, quoted
+from tinydrop.data import (
+    Dataset,
+    InputSpec,
+    View,
+    find_shards,
+    open_dataset,
+    open_parquet,
+    open_picture,
+)
+from tinydrop.models.pairs import Pair
+from tinydrop.studies.trace import match_pair
 from tinydrop.training.pictures import PictureSet
-
-__all__ = [
-    "SlimData",
-    "known_pictures",
-    "load_slim_data",
-    "normalised",
-    "report_set",
-]
 
 _TOLD = 4096
 _HELD_OUT = 2500

@@ -6,11 +6,9 @@ import math
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from tinydrop.errors import SettingError, quoted
-from tinydrop.slimming import FrdWeights, SlimmingPlan
+from tinydrop.core.errors import SettingError, quoted
+from tinydrop.models.slimming import FrdWeights, SlimmingPlan
 from tinydrop.training.recipe import Augmentation
-
-__all__ = ["STARTS", "SlimRecipe"]
 
 STARTS = ("local", "random")
 """Where slimming modules start from: mixing neighbouring patches evenly, or random weights."""

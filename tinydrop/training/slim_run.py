@@ -10,9 +10,10 @@ from typing import Any
 
 import torch
 
-from tinydrop.errors import SettingError, quoted
-from tinydrop.macs import target_macs
-from tinydrop.pairs import (
+from tinydrop.core.errors import SettingError, quoted
+from tinydrop.core.writing import claimed
+from tinydrop.models.macs import target_macs
+from tinydrop.models.pairs import (
     PRESETS,
     SHIPPED,
     Pair,
@@ -21,15 +22,12 @@ from tinydrop.pairs import (
     read_pair_card,
     save_slimmed,
 )
-from tinydrop.slimming import Slimmed
+from tinydrop.models.slimming import Slimmed
 from tinydrop.training.pictures import PictureSet
 from tinydrop.training.slim import SlimOutcome, train_slimmed
 from tinydrop.training.slim_data import SlimData, known_pictures, load_slim_data, report_set
 from tinydrop.training.slim_recipe import SlimRecipe
 from tinydrop.training.slim_trainer import top1
-from tinydrop.writing import claimed
-
-__all__ = ["SlimTraining", "StudentReport", "evaluate_slimmed", "target_constructor"]
 
 _LICENCE = (
     "Made from the pictures named under data. Tiny ImageNet is a subset of ImageNet: research use "

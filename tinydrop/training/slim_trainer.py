@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from tinydrop.backbones import Target
-from tinydrop.slimming import (
+from tinydrop.models.backbones import Target
+from tinydrop.models.slimming import (
     FrdLoss,
     Reverse,
     SlimmedTransformer,
@@ -24,8 +24,6 @@ from tinydrop.training.pictures import PictureSet, epoch_order
 from tinydrop.training.recipe import MEAN, STD
 from tinydrop.training.slim_data import normalised
 from tinydrop.training.slim_recipe import SlimRecipe
-
-__all__ = ["SlimTrainer", "top1"]
 
 _EVALUATED = 128
 """Pictures at a time when measuring."""

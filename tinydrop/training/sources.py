@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from tinydrop.errors import SettingError, quoted
-
-__all__ = ["SOURCES", "Origin", "Source", "file_digest", "origin_of", "source_named"]
+from tinydrop.core.errors import SettingError, quoted
 
 
 @dataclass(frozen=True)

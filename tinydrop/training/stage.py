@@ -12,23 +12,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from tinydrop.errors import SettingError
+from tinydrop.core.errors import SettingError
 from tinydrop.training.checkpoint import read_state, read_tensors
 from tinydrop.training.pictures import PictureSet
 from tinydrop.training.recipe import StageRecipe
 from tinydrop.training.trainer import Teacher
-
-__all__ = [
-    "CHECKPOINT",
-    "CURVE",
-    "WEIGHTS",
-    "Progress",
-    "Stage",
-    "StageState",
-    "earlier_state",
-    "finished_stage",
-    "refuse_earlier",
-]
 
 _WORDS = {"started_from": "start"}  # what a message calls a part of the identity
 CHECKPOINT, WEIGHTS, CURVE = "checkpoint.safetensors", "weights.safetensors", "curves.jsonl"

@@ -19,15 +19,6 @@ from tinydrop.training.objective import learning_rate, loss, soft_labels
 from tinydrop.training.pictures import PictureSet
 from tinydrop.training.recipe import StageRecipe
 
-__all__ = [
-    "Teacher",
-    "Trainer",
-    "autocast",
-    "fast_convolutions",
-    "logits_of",
-    "training_device",
-]
-
 # In the average's warm-up its decay after step n is 1 - (1 + n)^-0.75 (timm's own formula).
 _EMA_POWER = 0.75
 

@@ -8,15 +8,14 @@ from typing import Any
 
 import gradio as gr
 
-from tinydrop.errors import SettingError, TinyDropError
-from tinydrop.pairs import SHIPPED
+from tinydrop.core.errors import SettingError, TinyDropError
+from tinydrop.models.pairs import SHIPPED
 from tinydrop.pipeline import SELECTORS
-from tinydrop.ui.components import ApiChoice, ApiNumber, UploadedFile
-from tinydrop.ui.lanes import MODEL_QUEUE
-from tinydrop.ui.studio import BUNDLED, UPLOAD_GONE, Studio
-from tinydrop.ui.texts import GENERIC_ERROR
-
-__all__ = ["add_endpoint"]
+from tinydrop.ui.kit.components import ApiChoice, ApiNumber, UploadedFile
+from tinydrop.ui.kit.lanes import MODEL_QUEUE
+from tinydrop.ui.kit.look import BUNDLED
+from tinydrop.ui.kit.studio import UPLOAD_GONE, Studio
+from tinydrop.ui.kit.texts import GENERIC_ERROR
 
 log = logging.getLogger(__name__)
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+# Gradio keeps ten thousand events for a page that is closed here, and works them out after each.
+os.environ.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", "64")
+os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", "1000000000")
 
 from tinydrop.ui import build_app, launch_options
 

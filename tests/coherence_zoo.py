@@ -14,6 +14,7 @@ from tinydrop.pairs import PRESETS
 from tinydrop.pipeline import Guide
 from tinydrop.results import Answer
 from tinydrop.tokens import TokenSelection
+from tinydrop.ui.answering import Updates
 from tinydrop.ui.coherence_handlers import START_LEVEL, Coherence
 from tinydrop.ui.coherence_study import Comparison, Study
 from tinydrop.ui.look import BUNDLED, Look
@@ -22,7 +23,7 @@ from tinydrop.ui.studio import Studio
 
 __all__ = [
     "OTHER", "Counting", "compared", "finish", "look_at", "make_page", "make_pictures", "opened",
-    "windowed_drop",
+    "staged", "windowed_drop",
 ]  # fmt: skip
 
 OTHER = next(iter(PRESETS))
@@ -62,6 +63,8 @@ def make_page(drop: TinyDrop, folder: Path, other: TinyDrop | None = None) -> Co
         for name in ("first", "second")
     ]
     studio = Studio(lambda pair, _progress: drop if pair == BUNDLED else other or drop)
+    if other is not None:
+        studio.pipeline(OTHER)  # as Explore has done before any page may show it
     return Coherence(studio, samples)
 
 
@@ -83,10 +86,19 @@ def compared(page: Coherence, study: Study, level: int = START_LEVEL) -> Compari
     return found
 
 
+def staged(page: Coherence, shown: Updates, level: int = START_LEVEL) -> Updates:
+    """Do as the browser does for another picture: let the models look, then show it all."""
+    study = shown["study"]
+    assert "data-waiting" in shown["say"]
+    return shown | page.settle(study, level, page.run(study, level)["failed"], shown["staged"])
+
+
 def finish(page: Coherence, study: Study, level: int = START_LEVEL) -> None:
     """Do as the browser does: ask until nothing is missing."""
     for _ in range(200):
-        settled = page.settle(study, level, page.run(study, level)["failed"])
+        films = 'data-heavy="1"' in page.settle(study, level, 0)["ask"]
+        went = page.run_film(study, level) if films else page.run(study, level)
+        settled = page.settle(study, level, went["failed"])
         if "data-pending" not in settled["ask"]:
             return
     raise AssertionError("the page never stops asking")

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 from trace_zoo import CLASSES, picture_bytes
 
-__all__ = ["BOXES", "write_boxed"]
+from tinydrop import TinyDrop
+from tinydrop.pipeline import Guide
+from tinydrop.quality import Frame, film_frames, film_steps
+from tinydrop.selection import Order, select_tokens
+
+__all__ = ["BOXES", "frames_of", "write_boxed"]
 
 # Pictures are 40 x 36; the small pair sees the middle 36 x 36 of them on 4 x 4 patches. The last
 # two are never seen: a box left of the crop, and no box at all.
@@ -45,3 +50,15 @@ def write_boxed(
     )
     pq.write_table(table, path)
     return path
+
+
+def frames_of(
+    drop: TinyDrop, guide: Guide, order: Order, selector: str, *, exact: bool = False
+) -> Iterator[Frame]:
+    """Yield the film of one picture, a run of the pipeline for each frame that is asked for."""
+    grid = drop.pair.target.spec.grid
+    kept = (
+        select_tokens(order, grid, k, selector) for k in film_steps(grid.num_patches, exact=exact)
+    )
+    answers = ((one.num_keep, drop.classify(guide, one)) for one in kept)
+    yield from film_frames(grid, order, answers)

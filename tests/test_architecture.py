@@ -17,6 +17,7 @@ PACKAGE = ROOT / "tinydrop"
 ROOMS = [
     "errors",
     "writing",
+    "assets",
     "tokens",
     "decoding",
     "images",
@@ -42,6 +43,7 @@ ROOMS = [
     "quality",
     "comparison",
     "training",
+    "errands",
     "views",
     "ui",
     "cli",

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from tinydrop.budget import BUDGET_LEVELS
 from tinydrop.errors import SettingError, quoted
 
-__all__ = ["TEMPERATURES", "TraceProvenance", "stated_temperatures"]
+__all__ = [
+    "FEW_PICTURES",
+    "TEMPERATURES",
+    "TraceProvenance",
+    "cautions",
+    "stated_temperatures",
+]
+
+FEW_PICTURES = 300
+"""Below so many pictures a share is uncertain by more than 5 points to either side."""
 
 TEMPERATURES: tuple[float, ...] = tuple(
     [round(0.3 + 0.05 * step, 2) for step in range(35)] + [2.25, 2.5, 3.0, 4.0, 5.0]
@@ -41,6 +51,9 @@ class TraceProvenance:
         skipped: reason -> number of pictures left out.
         versions: library -> version.
         budget_levels: 16.
+        split: of the data set; None where it names none.
+        config: of the data set; None where there is one alone.
+        drawn: how a limit chose among the pictures; empty where all were taken.
 
     Raises:
         SettingError: if the temperatures do not rise or lack 1, or the levels are not 16.
@@ -62,6 +75,9 @@ class TraceProvenance:
     skipped: Mapping[str, int] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     budget_levels: int = BUDGET_LEVELS
+    split: str | None = None
+    config: str | None = None
+    drawn: str = ""
 
     def __post_init__(self) -> None:
         for name in ("grid", "map_grid"):
@@ -107,6 +123,33 @@ class TraceProvenance:
             raise SettingError(
                 f"The trace's description is incomplete ({error}); trace the pictures again."
             ) from error
+
+
+def cautions(labels: npt.NDArray[np.int64], classes: Sequence[str]) -> tuple[str, ...]:
+    """Return what a reader of percentages must know of the pictures that they rest on.
+
+    Args:
+        labels: (M,) int64, the true class of each picture, M at least 1.
+        classes: the pair's class names.
+    """
+    count, present = labels.size, np.unique(labels)
+    found = []
+    if count < FEW_PICTURES:
+        # Half of a 95 % interval of a share of one half, where it is widest.
+        spread = 100 * 1.96 * 0.5 / float(np.sqrt(count))
+        pictures = "1 picture is" if count == 1 else f"{count:,} pictures are"
+        found.append(
+            f"Only {pictures} measured: a percentage may be off by {spread:.0f} points, so give "
+            f"{FEW_PICTURES} or more before choosing a setting."
+        )
+    if present.size == 1:
+        found.append(
+            f"Every picture is of the class '{classes[int(present[0])]}': this says nothing of the "
+            f"pair's other {len(classes) - 1} classes."
+        )
+    elif count < FEW_PICTURES and present.size < len(classes):
+        found.append(f"They cover {present.size} of the pair's {len(classes)} classes.")
+    return tuple(found)
 
 
 def stated_temperatures(extra: Iterable[float]) -> tuple[float, ...]:

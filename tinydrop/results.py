@@ -22,6 +22,7 @@ __all__ = [
     "DropResult",
     "LatencyBreakdown",
     "Prediction",
+    "Truth",
     "group_shares",
     "softmax",
 ]
@@ -198,6 +199,21 @@ class LatencyBreakdown:
             "target": self.target,
             "total": self.total,
         }
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What a picture is known to show.
+
+    Attributes:
+        name: the pair's class for it; None where the pair has none, so that no answer is right.
+    """
+
+    name: str | None
+
+    def right(self, answer: Answer) -> bool:
+        """Return whether an answer names it."""
+        return self.name is not None and answer.name == self.name
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ from hypothesis import settings as tries
 from hypothesis import strategies as st
 
 from tinydrop.budget import Setting, decide_budget
-from tinydrop.sweep import evaluate, frontier, replay, sweep_grid
+from tinydrop.sweep import decided, evaluate, frontier, replay, sweep_grid
 from tinydrop.trace import Trace
 
 BIG = Trace.synthetic(700, seed=8, num_patches=30, unranked_share=0.03)
@@ -90,3 +90,22 @@ def test_the_comparison_notices_one_confidence_moved_past_tau():
     fields = {name: getattr(BIG, name) for name in BIG.__dataclass_fields__}
     grid = sweep_grid(Trace(**{**fields, "confidence": moved}), [0.5], [1.0])
     assert grid.outcome(0, 0) != evaluate(BIG, Setting(tau=0.5))
+
+
+@tries(max_examples=100)
+@given(
+    st.lists(st.tuples(st.floats(0, 1, width=32), st.booleans()), min_size=1, max_size=40),
+    taus,
+    gammas,
+    rules,
+)
+def test_decisions_without_a_trace_are_those_of_the_budget(pictures, tau, gamma, rule):
+    setting = Setting(tau=tau, gamma=gamma, rule=rule)
+    confidence = np.array([c for c, _ in pictures], dtype=np.float32)
+    unranked = np.array([flat for _, flat in pictures])
+    exited, level = decided(confidence, unranked, setting)
+    for row, (one, flat) in enumerate(pictures):
+        budget = decide_budget(one, setting, 30)
+        assert exited[row] == budget.exited
+        if not budget.exited:
+            assert level[row] == (16 if flat else budget.level)

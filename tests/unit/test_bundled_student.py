@@ -10,7 +10,7 @@ from trace_zoo import one_thread
 
 from tinydrop.images import View, open_picture
 from tinydrop.macs import target_macs
-from tinydrop.pairs import BUNDLED_STUDENT, load_pair, load_slimmed, read_student_card
+from tinydrop.pairs import bundled_students, load_pair, load_slimmed, read_student_card
 from tinydrop.slimming import SlimmedTransformer
 
 SAMPLES = Path(__file__).resolve().parents[2] / "assets" / "samples"
@@ -29,11 +29,11 @@ def pair():
 
 @pytest.fixture(scope="module")
 def student():
-    return load_slimmed(BUNDLED_STUDENT)
+    return load_slimmed(bundled_students()[0])
 
 
 def test_the_card_tells_its_pair_its_cost_and_its_terms(pair, student) -> None:
-    card = read_student_card(BUNDLED_STUDENT)
+    card = read_student_card(bundled_students()[0])
     assert card.teacher == {"pair": "bundled", "digest": pair.digest}
     assert card.classes == pair.classes
     measured = card.info["measured"]
@@ -45,7 +45,7 @@ def test_the_card_tells_its_pair_its_cost_and_its_terms(pair, student) -> None:
         pair.info["measured"]["target"]["top1"], abs=5e-4
     )
     assert "research use" in card.info["data_licence"]
-    assert sum(file.stat().st_size for file in BUNDLED_STUDENT.iterdir()) <= 9_000_000
+    assert sum(file.stat().st_size for file in bundled_students()[0].iterdir()) <= 9_000_000
 
 
 def test_on_the_photographs_it_mostly_says_what_its_teacher_says(pair, student) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import timm
 
+from tinydrop.assets import asset
 from tinydrop.check import (
     REPRESENTATIVE,
     FamiliesTable,
@@ -18,7 +19,7 @@ from tinydrop.check import (
     write_families,
 )
 from tinydrop.errors import SettingError
-from tinydrop.ui.check_page import FAMILIES_FILE, Check
+from tinydrop.ui.check_page import Check
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -68,13 +69,13 @@ def test_the_list_stands_for_all_of_timm() -> None:
 
 
 def test_the_bundled_table_is_the_one_in_the_readme() -> None:
-    bundled = read_families(FAMILIES_FILE)
+    bundled = read_families(asset("tables", "families.json"))
     assert tuple(one.model for one in bundled.reports) == REPRESENTATIVE
     assert bundled.to_markdown() in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_every_row_of_the_bundled_table_is_proved_or_refused() -> None:
-    for report in read_families(FAMILIES_FILE).reports:
+    for report in read_families(asset("tables", "families.json")).reports:
         if report.supported:
             assert report.keep_all_difference <= 1e-5
             assert report.drop_mask_difference <= 1e-5
@@ -105,4 +106,4 @@ def test_a_walk_leaves_nothing_unsaid() -> None:
 @pytest.mark.parametrize("name", ["hf-hub:timm/x", "local-dir:/etc", "../x", "", None, 7])
 def test_the_page_takes_only_names_that_timm_lists(name: object) -> None:
     with pytest.raises(SettingError, match="timm lists no model"):
-        list(Check().run(name))
+        Check().ask("visitor", name, 0)

@@ -20,6 +20,7 @@ from coherence_zoo import (
     make_page,
     make_pictures,
     opened,
+    staged,
     windowed_drop,
 )
 from trace_zoo import one_thread, small_drop
@@ -166,7 +167,7 @@ class TestEvents:
         study = page.arrange(opened(page, look), "random", START_LEVEL)["study"]
         shape = compared(page, study).stage.selection
         kept = page.pin(study, START_LEVEL)["study"]
-        moved = page.pick(kept, "second", START_LEVEL)
+        moved = staged(page, page.pick(kept, "second", START_LEVEL))
         assert compared(page, moved["study"]).stage.selection == shape
         assert 'data-pinned="1"' in moved["mask"]
         loose = page.pin(kept, START_LEVEL)["study"]
@@ -221,4 +222,4 @@ def test_a_pair_that_cannot_be_had_is_one_sentence(look: Look, drop: Counting) -
     page = Coherence(Studio(load), [])
     shown = page.open(None, replace(look, pair=OTHER), 8)
     assert set(shown) == {"message"}
-    assert "The Hub cannot be reached" in shown["message"]
+    assert "choose it again in the menu" in shown["message"], "to load it is no quick event"

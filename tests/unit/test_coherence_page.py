@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from coherence_zoo import Counting, compared, finish, look_at, make_page, make_pictures, opened
+from quality_zoo import frames_of
 from trace_zoo import one_thread, small_drop
 
 from tinydrop.budget import Setting
-from tinydrop.quality import Film, film_frames, picture_curves
+from tinydrop.quality import Film, picture_curves
 from tinydrop.ui.coherence_comparer import Comparer
 from tinydrop.ui.coherence_handlers import START_LEVEL, Coherence
 from tinydrop.ui.coherence_study import ARRANGEMENTS, Study, film_of
@@ -208,7 +209,7 @@ class TestFilm:
         order, _ = drop.rank(guide, arrangement)
         assert film is not None
         assert order is not None
-        frames = tuple(film_frames(drop, guide, order, arrangement, exact=True))
+        frames = tuple(frames_of(drop, guide, order, arrangement, exact=True))
         truth = Film(found.grid, arrangement, frames)
         assert film.exact
         assert film.flips == truth.flips
@@ -222,7 +223,7 @@ class TestFilm:
         drop.runs = 0
         filming = page.film(study, 8, filming=True)["study"]
         for _ in range(3):
-            page.comparer.run(filming, 8, seconds=0.0)
+            page.comparer.run(filming, 8, seconds=0.0, films=True)
         assert drop.runs == 3
         shown = page.settle(filming, 8, 0)
         assert "19 of 64 K known" in shown["exact"]

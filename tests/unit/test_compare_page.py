@@ -20,6 +20,7 @@ from tinydrop.errors import WeightsUnavailableError
 from tinydrop.pairs import StudentCard, load_student, save_slimmed
 from tinydrop.reduction import drop_plan, plan_macs
 from tinydrop.slimming import SlimmedTransformer, SlimmingPlan
+from tinydrop.ui.answering import Updates
 from tinydrop.ui.compare_arena import Arena
 from tinydrop.ui.compare_bout import Contest, student_entrant
 from tinydrop.ui.compare_handlers import START_LEVEL, Compare
@@ -77,7 +78,7 @@ def make(drop: TinyDrop, folder: Path, students: tuple[Path, ...] = ()) -> Compa
         for name in ("first", "second")
     ]
     studio = Studio(lambda _pair, _progress: drop)
-    return Compare(studio, samples, Arena(studio, students))
+    return Compare(studio, samples, Arena(studio, students, seconds=3600))
 
 
 @pytest.fixture(scope="module")
@@ -91,11 +92,19 @@ def look(folder: Path) -> Look:
     return look_at(folder)
 
 
-def opened(page: Compare, look: Look, level: int = START_LEVEL) -> tuple[Contest, dict[str, str]]:
+def opened(page: Compare, look: Look, level: int = START_LEVEL) -> tuple[Contest, Updates]:
     shown = page.open(None, look, level, *CONTROLS)
+    return shown["contest"], finished(page, shown, level)
+
+
+def finished(page: Compare, shown: Updates, level: int = START_LEVEL) -> Updates:
+    """Do as the browser does: ask for the duel where it is missing."""
     contest = shown["contest"]
     assert isinstance(contest, Contest)
-    return contest, shown
+    if 'data-urgent="1"' in shown["ask"]:
+        failed = page.run(contest, level, *CONTROLS).get("failed", 0)
+        shown = shown | page.settle(contest, failed, level, *CONTROLS, staged=shown["staged"])
+    return shown
 
 
 def keys(tiles: str) -> list[str]:
@@ -197,7 +206,10 @@ class TestDuel:
         self, page: Compare, look: Look, tmp_path: Path
     ) -> None:
         contest, first = opened(page, look)
-        second = page.pick(contest, "second", 8, *CONTROLS)
+        arriving = page.pick(contest, "second", 8, *CONTROLS)
+        assert "data-waiting" in arriving["open"]
+        assert "data-key" not in arriving["tiles"], "nothing of the last picture stands beside it"
+        second = finished(page, arriving)
         assert second["contest"].look.sample == "second"
         assert second["tiles"] != first["tiles"]
         assert "Second" in second["credit"]

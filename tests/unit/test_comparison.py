@@ -28,6 +28,8 @@ from tinydrop.errors import SettingError, UnsupportedModelError
 from tinydrop.macs import guidance_macs, target_macs
 from tinydrop.pipeline import TinyDrop
 from tinydrop.reduction import DropStep, Plan, plan_macs
+from tinydrop.sweep import evaluate
+from tinydrop.tracing import make_trace
 
 COUNTS = {"red fox": 5, "goldfish": 4, "spider": 3}
 
@@ -91,6 +93,16 @@ def test_the_pairs_own_setting_is_what_calling_it_gives(drop, table, guides, fol
     full = [drop.classify(guide).class_index == label for guide, label in guides]
     assert table.find("target", 16).correct == sum(full)
     assert row.drop.value == pytest.approx((sum(full) - row.correct) / 11)
+
+
+def test_the_pairs_own_setting_is_what_a_sweep_of_its_trace_gives(drop, table, folder, tmp_path):
+    with one_thread():
+        trace = make_trace(drop, open_dataset(folder), tmp_path / "t.parquet")
+    outcome = evaluate(trace, drop.pair.setting)
+    row = table.find("tinydrop", 0)
+    assert (row.correct, row.agreeing) == (outcome.correct, outcome.agreeing)
+    assert (row.macs, row.exit_rate) == (outcome.macs, outcome.exit_rate)
+    assert table.find("target", 16).correct == outcome.full_correct
 
 
 def test_exits_replace_the_target_where_the_guidance_is_sure(drop, table, guides):

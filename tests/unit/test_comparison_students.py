@@ -23,9 +23,9 @@ from tinydrop.comparison import (
 from tinydrop.data import open_dataset
 from tinydrop.errors import SettingError
 from tinydrop.pairs import (
-    BUNDLED_STUDENT,
     Student,
     StudentCard,
+    bundled_students,
     load_pair,
     load_student,
     read_student_card,
@@ -115,15 +115,15 @@ def test_only_a_student_of_this_target_is_taken(drop, folder, student):
     named = replace(student, card=replace(student.card, name="merge"))
     with pytest.raises(SettingError, match="none of a method"):
         compare_methods(drop, dataset, ["uniform"], [named])
-    stranger = load_student(BUNDLED_STUDENT, load_pair("bundled"))
+    stranger = load_student(bundled_students()[0], load_pair("bundled"))
     with pytest.raises(SettingError, match="give the target it was made from"):
         compare_methods(drop, dataset, ["uniform"], [stranger])
     with pytest.raises(SettingError, match="other weights than those of the pair small"):
-        load_student(BUNDLED_STUDENT, drop.pair)
+        load_student(bundled_students()[0], drop.pair)
 
 
 def test_the_words_of_a_card_tell_how_it_was_trained(drop):
-    known = read_student_card(BUNDLED_STUDENT)
+    known = read_student_card(bundled_students()[0])
     assert known.words.startswith("mixing tokens into few (SiT), ")
     assert known.words.endswith(f"{known.info['compute']['pictures_seen']:,} pictures seen")
 
@@ -175,10 +175,12 @@ def test_the_command_takes_students_of_its_pair_only(tmp_path, capsys):
     folder = write_folder(tmp_path / "data", {"tabby": 1, "goldfish": 1})
     known = ["compare", str(folder), "--repeats", "1", "--limit", "2", "--method", "uniform"]
     with one_thread():
-        assert main([*known, "--json", "--student", str(BUNDLED_STUDENT)]) == 0
+        assert main([*known, "--json", "--student", str(bundled_students()[0])]) == 0
     printed = json.loads(capsys.readouterr().out)
     (row,) = [row for row in printed["rows"] if row["method"] == "bundled-sit"]
-    assert row["macs"] == read_student_card(BUNDLED_STUDENT).info["measured"]["student"]["macs"]
+    assert (
+        row["macs"] == read_student_card(bundled_students()[0]).info["measured"]["student"]["macs"]
+    )
     assert list(printed["provenance"]["students"]) == ["bundled-sit"]
     assert main([*known, "--student", str(tmp_path / "none")]) == 2
     assert "is no slimmed student" in capsys.readouterr().err

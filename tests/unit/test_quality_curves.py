@@ -12,9 +12,9 @@ from trace_zoo import one_thread, picture_bytes, small_drop
 from tinydrop import TinyDrop
 from tinydrop.budget import BUDGET_LEVELS, num_keep
 from tinydrop.errors import SettingError
+from tinydrop.pipeline.batch import Ranking
 from tinydrop.quality import area_under, kept_counts, outcomes_at_levels, picture_curves
-from tinydrop.quality.curves import reversed_order
-from tinydrop.selection import inverse_order, select_tokens
+from tinydrop.selection import inverse_order, reversed_order, select_tokens
 from tinydrop.tokens import TokenSelection
 
 N = 16
@@ -108,7 +108,7 @@ def test_outcomes_of_a_batch_are_those_of_each_picture(drop: TinyDrop, mode: str
     unranked = np.array([False, True, False])
     full = target.logits(pixels, None, mode).numpy()
     classes = np.array([0, 2, 1])
-    found = outcomes_at_levels(target, pixels, order, unranked, full, classes, mode)
+    found = outcomes_at_levels(target, pixels, Ranking(order, unranked), full, classes, mode)
     for row, guide in enumerate(guides):
         for level in (1, 5, 11, 16):
             kept = N if unranked[row] else num_keep(level, N)

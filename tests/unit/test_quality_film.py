@@ -6,12 +6,13 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from quality_zoo import frames_of
 from trace_zoo import one_thread, picture_bytes, small_drop
 
 from tinydrop import TinyDrop
 from tinydrop.errors import SettingError
 from tinydrop.pipeline import Guide
-from tinydrop.quality import Film, Frame, film_frames, film_length
+from tinydrop.quality import Film, Frame, film_steps
 from tinydrop.results import Answer
 from tinydrop.tokens import PatchGrid, TokenSelection
 
@@ -89,8 +90,8 @@ def test_frames_are_the_pipelines_answers(drop: TinyDrop, guide: Guide, *, exact
     order, _ = drop.rank(guide)
     assert order is not None
     grid = drop.pair.target.spec.grid
-    frames = tuple(film_frames(drop, guide, order, "gradcam", exact=exact))
-    assert len(frames) == film_length(N, exact=exact) == 16
+    frames = tuple(frames_of(drop, guide, order, "gradcam", exact=exact))
+    assert len(frames) == len(film_steps(N, exact=exact)) == 16
     for frame in frames:
         kept = TokenSelection(grid, np.sort(order[: frame.num_keep]), "t")
         assert np.array_equal(frame.answer.logits, drop.classify(guide, kept).logits)
@@ -102,8 +103,8 @@ def test_frames_are_the_pipelines_answers(drop: TinyDrop, guide: Guide, *, exact
 
 
 def test_lengths() -> None:
-    assert (film_length(196), film_length(196, exact=True)) == (16, 196)
-    assert (film_length(9), film_length(9, exact=True)) == (9, 9)
+    assert (len(film_steps(196)), len(film_steps(196, exact=True))) == (16, 196)
+    assert (len(film_steps(9)), len(film_steps(9, exact=True))) == (9, 9)
 
 
 def test_the_film_can_be_stopped_at_any_frame(
@@ -117,7 +118,7 @@ def test_the_film_can_be_stopped_at_any_frame(
         return whole(self, guide, selection)
 
     monkeypatch.setattr(TinyDrop, "classify", counted)
-    frames = film_frames(drop, guide, np.arange(N), "made", exact=True)
+    frames = frames_of(drop, guide, np.arange(N), "made", exact=True)
     assert runs == []
     assert [next(frames).num_keep for _ in range(3)] == [1, 2, 3]
     frames.close()
@@ -126,4 +127,4 @@ def test_the_film_can_be_stopped_at_any_frame(
 
 def test_an_order_of_another_grid_is_refused(drop: TinyDrop, guide: Guide) -> None:
     with pytest.raises(SettingError, match="names each patch once"):
-        next(film_frames(drop, guide, np.arange(9), "made"))
+        next(frames_of(drop, guide, np.arange(9), "made"))

@@ -55,9 +55,6 @@ def test_a_recipe_keeps_its_promises(name: str, share: float, grid: int) -> None
     assert guidance.model.startswith("resnet" if name == "cpu" else "efficientformer")
     assert target.map_side == grid
     assert guidance.map_side >= grid / 2
-    assert guidance.fits
-    assert target.fits
-    assert target.file_bytes == 2 * target.parameters
     assert teacher.parameters > target.parameters or name.startswith("cpu")
     if name == "gpu":
         assert 5e6 <= target.parameters <= 6e6

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import time
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +14,7 @@ from tinydrop.budget import Setting
 from tinydrop.calibration import (
     exit_regret,
 )
+from tinydrop.errands import ErrandError, Message
 from tinydrop.errors import SettingError, TinyDropError
 from tinydrop.sweep import evaluate
 from tinydrop.trace import Trace
@@ -163,36 +164,55 @@ class TestOwn:
         part = progress_part(Progress(64, 500, 12.4))
         assert "Picture 64 of 500, about 12 s left" in part
 
-    def test_a_job_tells_how_far_it_is_and_what_went_wrong(self, trace: Trace) -> None:
-        def tracer(*given: Any) -> Trace:
-            given[4](Progress(1, 2, 1.0))
-            raise SettingError("This zip is odd; give another one.")
+    def test_a_job_tells_how_far_it_is_and_what_went_wrong(self) -> None:
+        def runner(kind: str, wish: Any, should_stop: Any) -> Iterator[Message]:
+            assert (kind, wish["name"], wish["pair"]) == ("trace", "x.zip", "bundled")
+            yield {"done": 1, "total": 2, "left": 1.0}
+            raise ErrandError("This zip is odd; give another one.")
 
-        jobs = Jobs(lambda _pair: None, tracer)  # type: ignore[arg-type,return-value]
-        told = list(jobs.trace(("/nowhere/x.zip", "x.zip"), "bundled", lambda _n, _t: {}))
-        assert told[0]["job"]
+        jobs, given = Jobs(runner=runner), ("/nowhere/x.zip", "x.zip")
+        asked = jobs.ask("visitor", given, 2)
+        assert "waiting, 2 ahead" in asked["progress"]
+        told = list(jobs.trace("visitor", asked["job"], given, "bundled", lambda _n, _t: {}))
+        assert "Picture 1 of 2" in told[0]["progress"]
         assert "This zip is odd" in told[-1]["message"]
 
     def test_a_job_of_a_visitor_who_left_is_stopped(self) -> None:
-        wishes = []
+        ended = []
 
-        def tracer(*given: Any) -> Trace:
-            should_stop = given[5]
-            while not should_stop():
-                pass
-            wishes.append("stopped")
-            raise SettingError("over")
+        def runner(kind: str, wish: Any, should_stop: Any) -> Iterator[Message]:
+            try:
+                while True:
+                    yield {}
+            finally:
+                ended.append("stopped")
 
-        jobs = Jobs(lambda _pair: None, tracer)  # type: ignore[arg-type,return-value]
-        running = jobs.trace(("/nowhere/x.zip", "x.zip"), "bundled", lambda _n, _t: {})
-        next(running)
+        jobs, given = Jobs(runner=runner), ("/nowhere/x.zip", "x.zip")
+        job = jobs.ask("visitor", given, 0)["job"]
+        running = jobs.trace("visitor", job, given, "bundled", lambda _n, _t: {})
         next(running)
         running.close()
-        for _ in range(1000):
-            if wishes:
-                break
-            time.sleep(0.01)
-        assert wishes == ["stopped"]
+        assert ended == ["stopped"]
+
+    def test_a_second_zip_of_a_visitor_replaces_the_first(self) -> None:
+        def runner(kind: str, wish: Any, should_stop: Any) -> Iterator[Message]:
+            while not should_stop():
+                yield {}
+            raise ErrandError("Stopped.", stopped=True)
+
+        jobs, given = Jobs(runner=runner), ("/nowhere/x.zip", "x.zip")
+        first = jobs.ask("visitor", given, 0)["job"]
+        running = jobs.trace("visitor", first, given, "bundled", lambda _n, _t: {})
+        next(running)
+        other = jobs.ask("another", given, 0)["job"]
+        assert next(running), "another visitor's does not"
+        second = jobs.ask("visitor", given, 0)["job"]
+        assert list(running) == [], "what was replaced says nothing more"
+        assert not any(map(jobs._turns.stopped, (second, other)))
+        alone = jobs.trace("visitor", second, given, "bundled", lambda _n, _t: {})
+        next(alone)
+        jobs.stop(second)
+        assert "Stopped" in list(alone)[-1]["progress"]
 
 
 def _ideal(trace: Trace) -> Trace:
@@ -206,3 +226,53 @@ def _ideal(trace: Trace) -> Trace:
         guidance_rank=np.ones(len(trace), np.int64),
         confidence=np.full_like(trace.confidence, 0.5),
     )
+
+
+class TestFew:
+    """15.12: under 300 pictures nothing is recommended and the interval leads."""
+
+    FEW, ENOUGH = 299, 300
+
+    def test_no_setting_is_recommended(self, trace: Trace) -> None:
+        few = Bench("k", "", trace.take(np.arange(self.FEW)))
+        setting = few.setting
+        frame = frames.by_rule(few, setting) | frames.thresholds(few, setting, 1.0, "harm")
+        for part in ("chosen", "f1"):
+            assert "299 pictures are too few to recommend a setting" in frame[part]
+            assert "data-take" not in frame[part]
+        names = {one["name"] for one in json.loads(frame["frontier"])["data"]}
+        assert not names & {"knee of the frontier", "chosen for 0.3, 0.5, 1 points"}
+        assert json.loads(setting_json(few, setting))["chosen"] == []
+
+    def test_enough_pictures_are_recommended_by(self, trace: Trace) -> None:
+        enough = Bench("k", "", trace.take(np.arange(self.ENOUGH)))
+        setting = enough.setting
+        frame = frames.by_rule(enough, setting) | frames.thresholds(enough, setting, 1.0, "harm")
+        assert "too few" not in frame["chosen"] + frame["f1"]
+        assert "data-take" in frame["f1"]
+        assert "With 95 %" not in frames.moving(enough, setting)["numbers"]
+
+    def test_the_interval_leads(self, trace: Trace) -> None:
+        few = Bench("k", "", trace.take(np.arange(19)))
+        outcome, spans = few.outcome(SETTING), few.intervals(SETTING)
+        card = frames.moving(few, SETTING)["numbers"]
+        sentence = card.partition('aria-live="polite">')[2].partition("</p>")[0]
+        low, high = spans["accuracy"].low, spans["accuracy"].high
+        worse, better = spans["accuracy_drop"].high, -spans["accuracy_drop"].low
+        assert low < outcome.accuracy < high
+        assert sentence.startswith("From only <b>19 pictures</b>, with 95 % confidence")
+        assert f"<b>{worse:.1f} points below to {better:.1f} points above the full" in sentence
+        ends = int(np.floor(100 * low)), int(np.ceil(100 * high))
+        assert f"<b>{ends[0]} to {ends[1]} <span>%</span></b>" in card
+        assert f"measured {100 * outcome.accuracy:.1f} %" in card
+
+    def test_few_pictures_and_one_class_are_signs(self, trace: Trace) -> None:
+        alike = np.flatnonzero(trace.label == trace.label[0])[:5]
+        said = " ".join(signs_of_failure(Bench("k", "", trace.take(alike)), SETTING))
+        assert "Only 5 pictures are measured" in said
+        assert "Every picture is of the class" in said
+        assert "cascade" not in said
+
+    def test_the_page_lists_the_classes(self, bench: Bench) -> None:
+        listed = frames.still(bench)["classes"]
+        assert all(name in listed for name in bench.trace.provenance.classes)

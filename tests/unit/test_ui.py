@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import threading
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,13 +12,18 @@ import pytest
 
 from tinydrop import SELECTORS, TinyDrop
 from tinydrop.budget import Setting
+from tinydrop.errands import ErrandError, Message
 from tinydrop.errors import SettingError, WeightsUnavailableError
+from tinydrop.results import DropResult, Truth
 from tinydrop.ui.cache import BoundedCache
-from tinydrop.ui.handlers import Explore
+from tinydrop.ui.frames import gallery
+from tinydrop.ui.handlers import Explore, stage_key
+from tinydrop.ui.lanes import Idle
 from tinydrop.ui.permalink import look_from_query, query_of
-from tinydrop.ui.samples import Sample, find_sample, find_samples, outcome
+from tinydrop.ui.samples import Sample, find_sample, find_samples, outcome, truth_of
 from tinydrop.ui.studio import BUNDLED, Look, Progress, Studio
 from tinydrop.ui.texts import GENERIC_ERROR, SELECTOR_NOTES, SELECTOR_TITLES
+from tinydrop.views.words import decision_parts, plain_text
 
 SAMPLES = find_samples()
 
@@ -233,7 +239,128 @@ class TestHandlers:
         gone = ("/nowhere/own.jpg", "own.jpg")
         updates = explore_over(studio).upload(look_at("bison"), gone, *values_of(look_at("bison")))
         assert list(updates) == ["message"]
-        assert "own.jpg" in updates["message"]
+        assert "no longer here" in updates["message"]
+        assert "upload it again" in updates["message"]
+
+
+class Crowd(Idle):
+    """Three others are ahead."""
+
+    def behind(self, _lane: str) -> int:
+        return 3
+
+
+class TestArriving:
+    def test_a_new_picture_shows_at_once_and_nothing_of_the_last_one(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        studio, look = Studio(Loader()), look_at("bison")
+        explore = Explore(studio, SAMPLES, look, crowd=Crowd())
+        studio.answer(look)
+        old = explore.settle(look, *values_of(look))
+        with monkeypatch.context() as broken:
+            for stage in ("guide", "rank", "select", "classify"):
+                broken.setattr(TinyDrop, stage, None)
+            shown = explore.pick(look, "koala", *values_of(look))
+        new = shown["look"]
+        assert (new.sample, shown["staged"]) == ("koala", "")
+        assert "td-photo" in shown["picture"]
+        assert "waiting, 3 ahead" in shown["decision"]
+        assert "data-waiting" in shown["decision"]
+        assert "Kurt Kaiser" not in shown["credit"]
+        verdicts = {
+            "mask",
+            "decision",
+            "cost",
+            "answers",
+            "curve",
+            "actions",
+            *("map", "cost_formula"),
+        }
+        assert verdicts <= set(shown), "whatever tells of the old picture is replaced"
+        for name in verdicts & set(old):
+            assert shown[name] != old[name]
+        assert (shown["map"], shown["mask"]) == ("", "")
+
+    def test_the_guidance_is_shown_before_the_target_has_run(self) -> None:
+        studio, look = Studio(Loader()), look_at("bison")
+        explore = Explore(studio, SAMPLES, look)
+        shown = explore.pick(look, "koala", *values_of(look))
+        new, values = shown["look"], values_of(look)
+        assert explore.run(new, *values) == {}
+        first = explore.settle(new, *values, staged=shown["staged"])
+        assert first["staged"] == stage_key(new)
+        assert "td-map" in first["map"]
+        assert "data-pending" in first["decision"]
+        assert "data-waiting" not in first["decision"]
+        assert explore.run(new, *values) == {}
+        last = explore.settle(new, *values, staged=first["staged"])
+        assert "data-pending" not in last["decision"]
+        assert "map" not in last, "what has not changed is not sent again"
+
+    def test_a_picture_that_is_known_is_shown_complete(self, studio: Studio) -> None:
+        look = look_at("koala", setting=look_at("koala").setting)
+        studio.answer(look)
+        shown = explore_over(studio).pick(look_at("bison"), "koala", *values_of(look))
+        assert "data-pending" not in shown["decision"]
+        assert shown["staged"] == stage_key(look)
+
+
+class TestFetching:
+    @staticmethod
+    def telling(*messages: Message, error: ErrandError | None = None) -> Iterator[Message]:
+        yield from messages
+        if error is not None:
+            raise error
+
+    def test_a_pair_that_is_not_here_is_asked_for_and_loads_nothing(self) -> None:
+        loader = Loader()
+        explore, look = Explore(Studio(loader), SAMPLES, look_at("bison")), look_at("bison")
+        shown = explore.switch(look, "l1-deit-s", 2, *values_of(look))
+        assert 'data-load="l1-deit-s"' in shown["pair_note"]
+        assert "waiting, 2 ahead" in shown["pair_note"]
+        assert "look" not in shown
+        link = explore.restore({"pair": "l1-deit-s", "tau": "0.4"}, "head only")
+        assert link["query"] == {"pair": "l1-deit-s", "tau": "0.4"}
+        assert 'data-load="l1-deit-s"' in link["pair_note"]
+        refused = explore.switch(look, "timm/resnet50", 0, *values_of(look))
+        assert "no pair" in refused["message"]
+        assert loader.asked == [BUNDLED]
+
+    def test_progress_a_refusal_and_a_stop(self, studio: Studio) -> None:
+        explore, look = explore_over(studio), look_at("bison")
+
+        def fetched(error: ErrandError) -> list[dict[str, object]]:
+            told = self.telling({}, {"said": "Fetching <it>", "share": 0.5}, error=error)
+            return list(explore.fetch(look, "l1-deit-s", {}, told, *values_of(look)))
+
+        first, last = fetched(ErrandError("The Hub cannot be reached."))
+        assert "Fetching &lt;it&gt;" in str(first["pair_note"])
+        assert 'value="0.500"' in str(first["pair_note"])
+        assert "The Hub cannot be reached" in str(last["message"])
+        assert last["pair"] == BUNDLED
+        stopped = fetched(ErrandError("Stopped.", stopped=True))[-1]
+        assert "message" not in stopped
+        assert stopped["pair"] == BUNDLED
+
+    def test_a_pair_that_has_come_is_taken_with_the_link_that_asked(self) -> None:
+        def load(pair: str, _progress: object) -> TinyDrop:
+            drop = TinyDrop(BUNDLED)
+            return TinyDrop(replace(drop.pair, name=pair))
+
+        explore, look = Explore(Studio(load), SAMPLES, look_at("bison")), look_at("bison")
+        told = self.telling({"result": None})
+        query = {"pair": "l1-deit-s", "tau": "0.41", "sample": "koala"}
+        *_, last = explore.fetch(look, "l1-deit-s", query, told, *values_of(look))
+        assert (last["look"].pair, last["look"].sample, last["tau"]) == ("l1-deit-s", "koala", 0.41)
+        assert explore.studio.ready("l1-deit-s")
+
+    def test_a_pair_that_another_visitor_replaced_is_one_sentence(self) -> None:
+        explore = Explore(Studio(Loader()), SAMPLES, look_at("bison"))
+        shown = explore.pick(
+            look_at("bison", pair="l1-deit-s"), "koala", *values_of(look_at("cat"))
+        )
+        assert "choose it again in the menu" in shown["message"]
 
 
 @pytest.mark.parametrize(
@@ -297,23 +424,56 @@ def test_a_link_names_nothing_unknown(query: dict[str, str]) -> None:
         look_from_query(query, look_at("cat"), SAMPLES, lambda _pair: Setting())
 
 
-def test_outcomes_follow_the_full_target(studio: Studio) -> None:
+def test_outcomes_say_right_and_agreeing_apart(studio: Studio) -> None:
     seen = set()
     for sample in SAMPLES:
         look = look_at(sample.name, setting=studio.pipeline(BUNDLED).pair.setting)
         studio.answer(look)
         scene = studio.scene(look)
         assert scene is not None
-        said, result = outcome(scene.result), scene.result
+        result, pair = scene.result, scene.pair
         assert result.full is not None
-        agrees = result.final.class_index == result.full.class_index
-        assert agrees is (said in ("early exit", "good drop", "no saving"))
-        assert result.exited is said.endswith("exit")
-        lucky = {"wrong drop": "lucky drop", "hasty exit": "lucky exit"}
-        assert outcome(result, result.final.name) == lucky.get(said, said)
-        assert outcome(result, result.full.name) == said
-        seen.add(said)
-    assert {"early exit", "good drop", "wrong drop"} <= seen
+        truth = truth_of(sample, pair)
+        found = outcome(result, truth)
+        assert found.exited is result.exited
+        assert found.agrees is (result.final.class_index == result.full.class_index)
+        assert truth is not None
+        if truth.name is None:
+            assert (found.right, found.truth_word) == (None, "no such class")
+        else:
+            assert found.right is (pair.classes[result.final.class_index] == truth.name)
+            assert found.truth_word == ("right" if found.right else "wrong")
+        assert outcome(result).truth_word == ""
+        seen.add((found.truth_word, found.agreement_word))
+    assert {word for word, _ in seen} == {"right", "wrong", "no such class"}
+    assert {word for _, word in seen} == {"agrees", "differs"}
+
+
+def test_no_badge_praises_a_wrong_answer(studio: Studio) -> None:
+    result = studio_result(studio, "cat")
+    for right in (True, False):
+        badge = gallery(((SAMPLES[0], replace(outcome(result), right=right)),))
+        assert (">right<" in badge) is right
+        assert (">wrong<" in badge) is not right
+        assert "good" not in badge
+
+
+def test_a_truth_that_the_pair_cannot_say_makes_no_answer_right(studio: Studio) -> None:
+    result = studio_result(studio, "cat")
+    said = plain_text(decision_parts(result, Truth(None)))
+    assert said.endswith("No answer can be right: the pair has no class for what is shown.")
+    assert plain_text(decision_parts(result, Truth(result.final.name))).endswith("That is right.")
+    wrong = plain_text(decision_parts(result, Truth("unicorn")))
+    assert wrong.endswith("That is wrong: the photograph shows unicorn.")
+    assert "That is" not in plain_text(decision_parts(result))
+
+
+def studio_result(studio: Studio, name: str) -> DropResult:
+    look = look_at(name, setting=studio.pipeline(BUNDLED).pair.setting)
+    studio.answer(look)
+    scene = studio.scene(look)
+    assert scene is not None
+    return scene.result
 
 
 def test_samples_without_a_list_are_one_sentence(tmp_path: Path) -> None:

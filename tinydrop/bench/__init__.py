@@ -10,16 +10,26 @@ from tinydrop.bench.measure import (
     time_in_turns,
 )
 from tinydrop.bench.report import BenchReport, BreakEven, SaliencyOverhead, Spread, TargetSpeed
+from tinydrop.bench.times import (
+    LevelTimes,
+    measure_level_times,
+    read_level_times,
+    write_level_times,
+)
 
 __all__ = [
     "BenchReport",
     "BreakEven",
+    "LevelTimes",
     "SaliencyOverhead",
     "Spread",
     "TargetSpeed",
     "find_break_even",
+    "measure_level_times",
     "measure_saliency_overhead",
     "measure_target_speed",
+    "read_level_times",
     "run_bench",
     "time_in_turns",
+    "write_level_times",
 ]

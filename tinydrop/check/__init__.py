@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tinydrop.check.judge import check_model
+from tinydrop.check.judge import PHASES, check_model
 from tinydrop.check.redraw import redraw_weights
 from tinydrop.check.report import ModelReport
 from tinydrop.check.survey import Classification, classify_model, known_models, survey
@@ -15,6 +15,7 @@ from tinydrop.check.table import (
 )
 
 __all__ = [
+    "PHASES",
     "REPRESENTATIVE",
     "Classification",
     "FamiliesTable",

@@ -6,6 +6,7 @@ parameter is drawn again before anything is measured.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -28,7 +29,10 @@ from tinydrop.check.report import ModelReport
 from tinydrop.errors import TinyDropError, UnsupportedModelError
 from tinydrop.macs import MacsSpread, target_macs_spread
 
-__all__ = ["check_model"]
+__all__ = ["PHASES", "check_model"]
+
+PHASES = ("building", "drawing weights", "parity", "MACs", "timing")
+"""What a check does, in this order; a refusal ends it early."""
 
 MACS_RATIOS = (25, 50, 75, 100)
 LARGEST_MEGABYTES = 1000.0
@@ -45,7 +49,12 @@ HEAD_CLASSES = 10
 
 
 def check_model(
-    name: str, *, pretrained: bool = False, shrunk: bool = False, timed: bool = False
+    name: str,
+    *,
+    pretrained: bool = False,
+    shrunk: bool = False,
+    timed: bool = False,
+    tell: Callable[[str], None] = lambda _phase: None,
 ) -> ModelReport:
     """Return what a timm model can be here; refusals are in the report and never raised.
 
@@ -55,13 +64,16 @@ def check_model(
         shrunk: judge it with a few of its blocks, whatever its size; its MACs are those of the
             whole model. A model larger than 1 GB is always judged so.
         timed: also measure its time at each share kept, in batches of 8.
+        tell: told each of ``PHASES`` as it begins.
     """
+    tell("building")
     try:
         candidate = _built(name, pretrained=pretrained, shrunk=shrunk)
     except TinyDropError as error:
         return ModelReport(name, reason=str(error), guidance_reason=str(error))
     module, whole = candidate.module, candidate.whole
     if not pretrained:
+        tell("drawing weights")
         redraw_weights(module)
     module.requires_grad_(requires_grad=False)
     layer, guidance_reason = _as_guidance(module, name, classifier=candidate.classifier)
@@ -76,6 +88,7 @@ def check_model(
         "guidance_reason": guidance_reason,
         "note": candidate.note,
     }
+    tell("parity")
     try:
         target = wrap_target(module, name)
         differences = _keep_all_difference(target), _drop_mask_difference(target)
@@ -88,8 +101,11 @@ def check_model(
     except TinyDropError as error:
         return ModelReport(**common, reason=str(error))  # type: ignore[arg-type]
     spec = target.spec
+    tell("MACs")
     macs = _macs(spec if whole is module else describe_target(whole, name))
     depends = spec.cost.depends_on_set
+    if timed:
+        tell("timing")
     return ModelReport(
         **common,  # type: ignore[arg-type]
         supported=True,

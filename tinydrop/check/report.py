@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 __all__ = ["ModelReport"]
 
@@ -55,6 +56,12 @@ class ModelReport:
     layer: str | None = None
     guidance_reason: str | None = None
     note: str | None = None
+
+    @classmethod
+    def from_dict(cls, row: Mapping[str, Any]) -> ModelReport:
+        """Return the report of all its fields, as JSON gives them back."""
+        grid = row["grid_size"]
+        return cls(**(dict(row) | {"grid_size": None if grid is None else (grid[0], grid[1])}))
 
     def to_dict(self) -> dict[str, object]:
         """Return the report as JSON-ready values: the command-line contract's, and three more."""

@@ -6,7 +6,6 @@ import json
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -174,17 +173,12 @@ def read_families(path: Path) -> FamiliesTable:
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        reports = tuple(map(_report, content["reports"]))
+        reports = tuple(map(ModelReport.from_dict, content["reports"]))
         return FamiliesTable(str(content["made_with"]), reports)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise SettingError(
             f"{path} is no table of families; make one with python -m tinydrop check --table FILE."
         ) from error
-
-
-def _report(row: dict[str, Any]) -> ModelReport:
-    grid = row["grid_size"]
-    return ModelReport(**(row | {"grid_size": None if grid is None else (grid[0], grid[1])}))
 
 
 def _row(report: ModelReport) -> str:

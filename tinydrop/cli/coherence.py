@@ -10,7 +10,6 @@ from tinydrop.budget import BUDGET_LEVELS, num_keep
 from tinydrop.cli.common import add_pair, add_selector, pair_of
 from tinydrop.cli.pictures import add_photos, each_photo, photos_of
 from tinydrop.coherence import describe_coherence, describe_map, judge_coherence
-from tinydrop.selection import map_method
 
 if TYPE_CHECKING:
     from tinydrop.pipeline import Guide, TinyDrop
@@ -79,16 +78,8 @@ def _quality(drop: TinyDrop, guide: Guide, selector: str, seed: int) -> dict[str
 
 def _describe(drop: TinyDrop, guide: Guide, level: int, selector: str, seed: int) -> dict[str, Any]:
     """Return one picture's figures, JSON-ready."""
-    from tinydrop.saliency import compute_saliency
-
     grid = drop.pair.target.spec.grid
     selected = drop.select(guide, num_keep(level, grid.num_patches), selector, seed=seed)
-    method, raw = map_method(selector), None
-    if method is not None:
-        # As the guidance made it: on the target's grid it is smooth because it was resized.
-        (raw,) = compute_saliency(
-            drop.pair.guidance, guide.features, [guide.answer.class_index], method
-        )
     problem = None if selected.saliency is None else selected.saliency.problem
     selection = selected.selection
     verdict = judge_coherence(selection, problem=problem)
@@ -102,7 +93,8 @@ def _describe(drop: TinyDrop, guide: Guide, level: int, selector: str, seed: int
         "keep_indices": selection.keep_indices.tolist(),
         "verdict": verdict.to_dict(),
         "coherence": {name: dict(entry) for name, entry in describe_coherence(selection).items()},
-        "map": None if raw is None else _map(raw),
+        # As the guidance made it: on the target's grid it is smooth because it was resized.
+        "map": None if selected.raw is None else _map(selected.raw),
         "warnings": [*guide.picture.notes, *selected.warnings],
     }
 

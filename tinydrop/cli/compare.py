@@ -47,7 +47,7 @@ def add_compare(commands: argparse._SubParsersAction[Any]) -> None:
 
 def _compare(arguments: argparse.Namespace) -> int:
     from tinydrop.comparison import METHODS, compare_methods, compare_path, write_compare
-    from tinydrop.pairs import BUNDLED_STUDENTS, load_student
+    from tinydrop.pairs import bundled_students, load_student
     from tinydrop.pipeline import TinyDrop
 
     folder = arguments.save_tables
@@ -56,7 +56,7 @@ def _compare(arguments: argparse.Namespace) -> int:
     dataset, pair = open_labelled(arguments)
     folders = arguments.student
     if folders is None:
-        folders = BUNDLED_STUDENTS if pair.name == "bundled" else ()
+        folders = bundled_students() if pair.name == "bundled" else ()
     students = [load_student(one, pair) for one in folders]
     with claimed_table(folder and compare_path(folder, pair.name)):
         with progress_bar() as progress:

@@ -48,6 +48,7 @@ def add_sweep(commands: argparse._SubParsersAction[Any]) -> None:
 
 def _trace(arguments: argparse.Namespace) -> int:
     from tinydrop.pipeline import TinyDrop, check_selector
+    from tinydrop.provenance import cautions
     from tinydrop.tracing import make_trace
 
     check_selector(arguments.selector)
@@ -69,6 +70,10 @@ def _trace(arguments: argparse.Namespace) -> int:
         f"{trace.provenance.pictures} pictures traced into {arguments.out}"
         + (f"; left out: {left_out}." if left_out else ".")
     )
+    if trace.provenance.drawn:
+        complain(f"Measured are {trace.provenance.drawn}")
+    for sentence in cautions(trace.label, trace.provenance.classes):
+        complain(sentence)
     return 0
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tinydrop.cli.common import complain, print_json
+from tinydrop.cli.labelled import add_choice
 from tinydrop.errors import SettingError
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ def add_sit(kinds: argparse._SubParsersAction[Any]) -> None:
     sit.add_argument(
         "--data", type=Path, metavar="DIR", help="train*.parquet and validation*.parquet"
     )
+    add_choice(sit, "the split to report on")
     sit.add_argument(
         "--out", type=Path, metavar="DIR", help="folder of the run; the student goes to DIR/student"
     )
@@ -91,7 +93,15 @@ def _train_sit(arguments: argparse.Namespace) -> int:
         pair.target.module.to("cuda")
     if arguments.evaluate is not None:
         student = load_slimmed(arguments.evaluate)
-        return _print(evaluate_slimmed(student, pair, arguments.data, tell=complain), arguments)
+        report = evaluate_slimmed(
+            student,
+            pair,
+            arguments.data,
+            tell=complain,
+            split=arguments.split,
+            config=arguments.config,
+        )
+        return _print(report, arguments)
     training = SlimTraining(
         teacher=arguments.teacher,
         pair=pair,
@@ -113,6 +123,8 @@ def _train_sit(arguments: argparse.Namespace) -> int:
         resume=arguments.resume,
         limit=arguments.limit,
         look_every=arguments.look_every,
+        split=arguments.split,
+        config=arguments.config,
     )
     return _print(training.run(complain), arguments)
 

@@ -5,8 +5,14 @@ from __future__ import annotations
 from tinydrop.comparison.duel import Contender, SlimContender, contend, duel, slim
 from tinydrop.comparison.files import compare_path, read_compare, write_compare
 from tinydrop.comparison.measure import budget_of, compare_methods, ladder_of
-from tinydrop.comparison.methods import METHODS, Method, costed_plans, place_within, plan_within
-from tinydrop.comparison.rows import REFERENCE
+from tinydrop.comparison.methods import (
+    METHODS,
+    REFERENCE,
+    Method,
+    costed_plans,
+    place_within,
+    plan_within,
+)
 from tinydrop.comparison.values import (
     COMPARE_LEVELS,
     CompareProvenance,

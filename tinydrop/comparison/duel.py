@@ -13,6 +13,7 @@ import torch
 from tinydrop.comparison.methods import METHODS, plan_within
 from tinydrop.errors import SettingError
 from tinydrop.pipeline import Guide, TinyDrop
+from tinydrop.pipeline.batch import finite_logits
 from tinydrop.reduction import (
     DropStep,
     Plan,
@@ -99,10 +100,10 @@ def contend(
             plan = Plan(plan.num_patches, plan.depth)
         else:
             order = torch.from_numpy(ranked)[None]
-    pixels = _pixels(drop, guide)
+    pixels = guide.pixels(target.spec.input)
     start = time.perf_counter()
     reduced = run_plan(target, pixels, plan, order)
-    logits = reduced.logits[0].float().cpu().numpy()
+    (logits,) = finite_logits(reduced.logits)
     elapsed = 1000 * (time.perf_counter() - start)
     cost = plan_macs(target.spec, plan).total
     guide_macs = 0
@@ -149,9 +150,9 @@ def slim(student: Slimmed, drop: TinyDrop, guide: Guide) -> SlimContender:
         SettingError: if the student is not made from such a target.
     """
     student.check_teacher(drop.pair.target.spec)
-    pixels = _pixels(drop, guide)
+    pixels = guide.pixels(drop.pair.target.spec.input)
     start = time.perf_counter()
-    logits = student.logits(pixels)[0].float().cpu().numpy()
+    (logits,) = finite_logits(student.logits(pixels))
     elapsed = 1000 * (time.perf_counter() - start)
     weights = student.aggregation(pixels, composed=False)
     return SlimContender(
@@ -162,10 +163,6 @@ def slim(student: Slimmed, drop: TinyDrop, guide: Guide) -> SlimContender:
         weights=_plain(weights),
         composed=_plain(compose(weights)),
     )
-
-
-def _pixels(drop: TinyDrop, guide: Guide) -> torch.Tensor:
-    return torch.from_numpy(guide.view.pixels(guide.picture, drop.pair.target.spec.input))[None]
 
 
 def _plain(weights: tuple[torch.Tensor, ...]) -> tuple[npt.NDArray[np.float32], ...]:

@@ -10,7 +10,7 @@ import torch
 
 from tinydrop.backbones import TargetSpec
 from tinydrop.budget import BUDGET_LEVELS, num_keep
-from tinydrop.comparison.methods import METHODS, costed_plans, plan_within
+from tinydrop.comparison.methods import METHODS, REFERENCE, costed_plans, plan_within
 from tinydrop.comparison.outcomes import (
     Ladder,
     Outcomes,
@@ -18,7 +18,7 @@ from tinydrop.comparison.outcomes import (
     measure_outcomes,
     measure_times,
 )
-from tinydrop.comparison.rows import EXITING, REFERENCE, Rows, shares
+from tinydrop.comparison.rows import EXITING, Rows, shares
 from tinydrop.comparison.values import COMPARE_LEVELS, CompareProvenance, CompareTable
 from tinydrop.data import Dataset
 from tinydrop.errors import SettingError, quoted
@@ -26,7 +26,14 @@ from tinydrop.macs import guidance_macs, target_macs
 from tinydrop.pairs import Student
 from tinydrop.pipeline import TinyDrop
 from tinydrop.reduction import Plan, check_reducible, why_not_reducible
-from tinydrop.tracing import CHUNK, Offered, Progress, library_versions, offered_pictures
+from tinydrop.tracing import (
+    CHUNK,
+    Offered,
+    Progress,
+    data_notes,
+    library_versions,
+    offered_pictures,
+)
 
 __all__ = ["budget_of", "compare_methods", "ladder_of"]
 
@@ -55,7 +62,8 @@ def compare_methods(
         methods: names in ``METHODS``; the reference is measured besides.
         students: slimmed students of the target, each at its own cost.
         seed: of the random selector.
-        limit: only the first so many pictures whose class the pair knows.
+        limit: only so many pictures whose class the pair knows: the first ones, or of class
+            folders some of every class.
         batch_size: pictures per call while times are measured.
         repeats: turns of that.
         progress: told after every chunk.
@@ -108,7 +116,7 @@ def compare_methods(
         guide_ms=times.guide_ms,
         skipped=skipped,
         versions=library_versions(drop.pair),
-        notes=notes,
+        notes=(*notes, *data_notes(offered, drop.pair, found.truth)),
         students={one.card.name: one.card.words for one in students},
     )
     table = Rows(drop.pair, found, own)

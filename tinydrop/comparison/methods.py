@@ -20,8 +20,10 @@ from tinydrop.reduction import (
 )
 from tinydrop.selection import map_method
 
-__all__ = ["METHODS", "Method", "costed_plans", "place_within", "plan_within"]
+__all__ = ["METHODS", "REFERENCE", "Method", "costed_plans", "place_within", "plan_within"]
 
+REFERENCE = "gradcam"
+"""The method that gains are counted from, and its selector."""
 _RATES = 200
 
 

@@ -13,18 +13,15 @@ import torch
 from tinydrop.backbones import Target
 from tinydrop.bench import time_in_turns
 from tinydrop.budget import BUDGET_LEVELS
-from tinydrop.comparison.methods import METHODS
+from tinydrop.comparison.methods import METHODS, REFERENCE
 from tinydrop.data import LabelledPicture
-from tinydrop.pipeline import TinyDrop, geometric_order
+from tinydrop.pipeline import TinyDrop
+from tinydrop.pipeline.answers import answer, answer_levels
+from tinydrop.pipeline.batch import Ranking, finite_logits, guide_batch, open_batch, rank_batch
 from tinydrop.reduction import Plan, run_plan
-from tinydrop.results import softmax
-from tinydrop.saliency import compute_saliency, resize_saliency
-from tinydrop.selection import map_method, map_order
 from tinydrop.slimming import Slimmed
-from tinydrop.tracing import logits_at_levels, open_chunk
 
 __all__ = ["Ladder", "Outcomes", "Students", "Times", "measure_outcomes", "measure_times"]
-
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 Ladder = Mapping[tuple[str, int], Plan]
@@ -93,57 +90,33 @@ def measure_outcomes(
     Raises:
         SettingError: if a model's logits are not finite.
     """
-    guidance, target = drop.pair.guidance, drop.pair.target
-    grid, temperature = target.spec.grid, drop.pair.setting.temperature
-    selectors = {METHODS[method].selector for method, _ in ladder} | {"gradcam"}
-    geometric = [name for name in selectors if name is not None and map_method(name) is None]
-    opened = open_chunk(
-        drop,
-        pictures,
-        lambda picture, _view, _stored: {
-            name: geometric_order(grid, name, picture, seed) for name in geometric
-        },
-    )
-    if opened is None:
+    pair, target = drop.pair, drop.pair.target
+    batch = open_batch(pair, pictures)
+    if batch is None:
         return None
-    features = guidance.features(opened.small)
-    logits = features.logits.float().cpu().numpy()
-    confidence = softmax(logits, temperature).max(axis=1).astype(np.float32)
-    winner = logits.argmax(axis=1)
-    raw = compute_saliency(guidance, features, winner.tolist())
-    maps = [resize_saliency(one, grid) for one in raw]
-    unranked = np.array([one.problem is not None for one in maps])
-    everything = np.arange(grid.num_patches)
-    orders: dict[str, Ints] = {
-        name: np.stack([each[name] for each in opened.each]) for name in geometric
-    }
-    for name in selectors:
-        if name is not None and name not in orders:
-            found = (map_order(name, one) for one in maps)
-            orders[name] = np.stack([everything if o is None else o for o in found])
-    full_logits = target.logits(opened.large).float().cpu().numpy()
+    guided = guide_batch(pair.guidance, batch.small, batch.digests)
+    asked = [METHODS[method].selector for method, _ in ladder]
+    selectors = dict.fromkeys([REFERENCE, *(name for name in asked if name is not None)])
+    rankings = rank_batch(pair, guided, selectors, seed)
+    full_logits = answer(target, batch.large)
     full = full_logits.argmax(axis=1).astype(np.int64)
     levels = np.empty((len(full), BUDGET_LEVELS), dtype=np.int64)
-    for level, _, at_level in logits_at_levels(
-        target, opened.large, orders["gradcam"], unranked, full_logits
-    ):
-        levels[:, level - 1] = at_level.argmax(axis=1)
+    for level, _, logits in answer_levels(target, batch.large, rankings[REFERENCE], full_logits):
+        levels[:, level - 1] = logits.argmax(axis=1)
     classes = {}
     for (method, level), plan in ladder.items():
         selector = METHODS[method].selector
-        skip = unranked if METHODS[method].reads_map else np.zeros_like(unranked)
-        order = None if selector is None else orders[selector]
-        classes[method, level] = _answers(target, opened.large, plan, order, full, skip)
+        ranking = None if selector is None else rankings[selector]
+        classes[method, level] = _answers(target, batch.large, plan, ranking, full)
     for name, student in students.items():
-        answers = student.logits(opened.large).float().cpu().numpy()
-        softmax(answers)  # refuses logits that are not finite
-        classes[name, 0] = answers.argmax(axis=1).astype(np.int64)
+        own = finite_logits(student.logits(batch.large))
+        classes[name, 0] = own.argmax(axis=1).astype(np.int64)
     return Outcomes(
-        truth=labels[opened.kept],
-        confidence=confidence,
-        guidance=winner.astype(np.int64),
+        truth=labels[batch.kept],
+        confidence=guided.confidence(pair.setting.temperature),
+        guidance=guided.winner,
         full=full,
-        unranked=unranked,
+        unranked=rankings[REFERENCE].unranked,
         levels=levels,
         classes=classes,
     )
@@ -194,10 +167,8 @@ def measure_times(
     order = torch.stack([torch.randperm(patches, generator=generator) for _ in range(batch_size)])
 
     def guide() -> None:
-        features = guidance.features(small)
-        winner = features.logits.argmax(dim=1).tolist()
-        for one in compute_saliency(guidance, features, winner):
-            map_order("gradcam", resize_saliency(one, target.spec.grid))
+        guided = guide_batch(guidance, small, ["0"] * batch_size)
+        rank_batch(drop.pair, guided, [REFERENCE])
 
     def beside_full(task: Callable[[], object]) -> Mapping[str, npt.NDArray[np.float64]]:
         full = partial(target.logits, large)
@@ -221,20 +192,14 @@ def measure_times(
 
 
 def _answers(
-    target: Target,
-    pixels: torch.Tensor,
-    plan: Plan,
-    order: Ints | None,
-    full: Ints,
-    skip: Bools,
+    target: Target, pixels: torch.Tensor, plan: Plan, ranking: Ranking | None, full: Ints
 ) -> Ints:
-    """Return the classes under a plan, (B,); the full target's where ``skip`` says so."""
+    """Return the classes under a plan, (B,); the full target's where no map ranks the patches."""
     classes: Ints = full.copy()
-    rows = np.flatnonzero(~skip)
+    unranked = np.zeros(len(full), dtype=np.bool_) if ranking is None else ranking.unranked
+    rows = np.flatnonzero(~unranked)
     if rows.size:
-        given = None if order is None else torch.from_numpy(order[rows])
+        given = None if ranking is None else torch.from_numpy(ranking.order[rows])
         found = run_plan(target, pixels[torch.from_numpy(rows)], plan, given)
-        logits = found.logits.float().cpu().numpy()
-        softmax(logits)  # refuses logits that are not finite
-        classes[rows] = logits.argmax(axis=1)
+        classes[rows] = finite_logits(found.logits).argmax(axis=1)
     return classes

@@ -6,19 +6,18 @@ import numpy as np
 import numpy.typing as npt
 
 from tinydrop.bench import Spread
-from tinydrop.budget import BUDGET_LEVELS, decide_budget, num_keep
-from tinydrop.comparison.methods import METHODS
+from tinydrop.budget import BUDGET_LEVELS, num_keep
+from tinydrop.comparison.methods import METHODS, REFERENCE
 from tinydrop.comparison.outcomes import Outcomes
 from tinydrop.comparison.values import CompareRow
 from tinydrop.macs import GuidanceMacs, target_macs
 from tinydrop.pairs import Pair
 from tinydrop.quality import Estimate, paired_gain
 from tinydrop.reduction import Plan, plan_macs
+from tinydrop.sweep import decided
 
-__all__ = ["EXITING", "REFERENCE", "Rows", "Shares", "shares"]
+__all__ = ["EXITING", "Rows", "Shares", "shares"]
 
-REFERENCE = "gradcam"
-"""The method that gains are counted from."""
 EXITING = f"{REFERENCE}+exit"
 
 Bools = npt.NDArray[np.bool_]
@@ -35,10 +34,7 @@ class Rows:
         self._patches = self._spec.grid.num_patches
         self._full = target_macs(self._spec, self._patches).total
         self._full_right = found.full == found.truth
-        self._budgets = [
-            decide_budget(float(c), pair.setting, self._patches) for c in found.confidence
-        ]
-        self.exited: Bools = np.array([budget.exited for budget in self._budgets])
+        self.exited, self._levels = decided(found.confidence, found.unranked, pair.setting)
 
     def target(self) -> CompareRow:
         """Return the full target."""
@@ -53,11 +49,10 @@ class Rows:
 
     def tinydrop(self) -> CompareRow:
         """Return TinyDrop at the pair's own setting."""
-        decided = [b.level or BUDGET_LEVELS for b in self._budgets]  # exits are masked below
-        levels = np.where(self._found.unranked, BUDGET_LEVELS, decided)
-        answers = self._found.levels[np.arange(len(levels)), levels - 1]
-        counts = [num_keep(int(level), self._patches) for level in levels]
-        macs = np.array([float(target_macs(self._spec, k).total) for k in counts])
+        column = self._levels - 1
+        answers = self._found.levels[np.arange(len(column)), column]
+        counts = (num_keep(level, self._patches) for level in range(1, BUDGET_LEVELS + 1))
+        macs = np.array([float(target_macs(self._spec, k).total) for k in counts])[column]
         return self._row("tinydrop", 0, None, answers, macs, exits=self.exited, looks=True)
 
     def plain(self, method: str, level: int, plan: Plan, timed: Shares) -> CompareRow:

@@ -12,7 +12,7 @@ from tinydrop.decoding.budget import MAX_DECODE_BYTES, MAX_HEADER_PIXELS, MAX_PI
 from tinydrop.decoding.convert import upright_rgb
 from tinydrop.decoding.decode import decode
 from tinydrop.decoding.files import MAX_FILE_BYTES, display_name, read_file
-from tinydrop.decoding.kinds import EXPECTED_PICTURE
+from tinydrop.decoding.kinds import EXPECTED_PICTURE, file_kind
 
 __all__ = [
     "EXPECTED_PICTURE",
@@ -22,6 +22,7 @@ __all__ = [
     "MAX_PIXELS",
     "decode",
     "display_name",
+    "file_kind",
     "read_file",
     "upright_rgb",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tinydrop.errors import PictureError
 
-__all__ = ["EXPECTED_PICTURE", "picture_kind"]
+__all__ = ["EXPECTED_PICTURE", "file_kind", "picture_kind"]
 
 EXPECTED_PICTURE = "a JPEG, PNG, WebP, GIF, BMP or TIFF picture"
 
@@ -45,6 +45,14 @@ def picture_kind(data: bytes, name: str) -> str:
         return "WebP"
     kind, advice = _describe(data)
     raise PictureError(f"'{name}' is {kind}, but {EXPECTED_PICTURE} is needed; {advice}.")
+
+
+def file_kind(head: bytes) -> tuple[str, bool]:
+    """Return what a file is by its first 4,096 bytes, and whether it is a picture to be read."""
+    try:
+        return picture_kind(head, ""), True
+    except PictureError:
+        return _describe(head)[0], False
 
 
 def _describe(data: bytes) -> tuple[str, str]:

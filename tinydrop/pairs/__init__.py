@@ -1,7 +1,8 @@
 """Named guidance/target pairs: the shipped ones, ImageNet pairs from the Hub, a user's own folder.
 
 A pair folder holds ``pair.json``, ``guidance.safetensors`` and ``target.safetensors``; replacing
-these files replaces the pair. Weights are safetensors only.
+these files replaces the pair. Weights are safetensors only; those of more than 9 MiB lie in shards
+with an index, such as ``target-00001-of-00005.safetensors`` and ``target.safetensors.index.json``.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from tinydrop.pairs.folder import load_pair_folder, read_pair_card, save_pair
 from tinydrop.pairs.heads import read_head
 from tinydrop.pairs.pair import Pair, pair_from_models, pair_from_names
 from tinydrop.pairs.presets import PRESETS, PairPreset
-from tinydrop.pairs.shipped import SHIPPED, ShippedPair
+from tinydrop.pairs.shipped import SHIPPED, ShippedPair, bundled_students
 from tinydrop.pairs.slimmed import (
     Student,
     StudentCard,
@@ -25,9 +26,6 @@ from tinydrop.pairs.slimmed import (
 )
 
 __all__ = [
-    "BUNDLED_FOLDER",
-    "BUNDLED_STUDENT",
-    "BUNDLED_STUDENTS",
     "PRESETS",
     "SHIPPED",
     "Pair",
@@ -35,6 +33,7 @@ __all__ = [
     "ShippedPair",
     "Student",
     "StudentCard",
+    "bundled_students",
     "load_pair",
     "load_pair_folder",
     "load_slimmed",
@@ -47,12 +46,6 @@ __all__ = [
     "save_pair",
     "save_slimmed",
 ]
-
-BUNDLED_FOLDER = SHIPPED["bundled"].folder
-BUNDLED_STUDENT = BUNDLED_FOLDER.with_name("bundled-sit")
-"""The slimmed student of the bundled target, for ``load_slimmed``."""
-BUNDLED_STUDENTS = (BUNDLED_STUDENT, BUNDLED_FOLDER.with_name("bundled-sit-small"))
-"""All of them, the one that costs most first."""
 
 
 def load_pair(name: str | Path, progress: Callable[[str, float], None] | None = None) -> Pair:

@@ -1,4 +1,4 @@
-"""Reading and writing a pair folder: pair.json and two safetensors files."""
+"""Reading and writing a pair folder: pair.json and the weights of two models, in safetensors."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def save_pair(
     models: Mapping[str, tuple[str, Mapping[str, Any]]],
     dtype: torch.dtype = torch.float16,
 ) -> None:
-    """Write a pair as ``pair.json`` and two safetensors files.
+    """Write a pair as ``pair.json`` and safetensors files, large weights in shards with an index.
 
     Args:
         pair: what to write.

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-__all__ = ["SHIPPED", "ShippedPair"]
+from tinydrop.assets import asset
 
-_FOLDER = Path(__file__).resolve().parents[2] / "assets" / "pairs"
+__all__ = ["SHIPPED", "ShippedPair", "bundled_students"]
+
+_STUDENTS = ("bundled-sit", "bundled-sit-small")
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class ShippedPair:
     @property
     def folder(self) -> Path:
         """Where its ``pair.json`` and its weights lie."""
-        return _FOLDER / self.name
+        return asset("pairs", self.name)
 
 
 SHIPPED: Mapping[str, ShippedPair] = MappingProxyType(
@@ -57,3 +59,11 @@ SHIPPED: Mapping[str, ShippedPair] = MappingProxyType(
     }
 )
 """By name; the first is the one that the app opens with and that traces and tables are of."""
+
+
+def bundled_students() -> tuple[Path, ...]:
+    """Return the folders of the bundled target's slimmed students, the one that costs most first.
+
+    Each is for ``load_slimmed``.
+    """
+    return tuple(asset("pairs", name) for name in _STUDENTS)

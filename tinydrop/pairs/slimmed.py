@@ -160,7 +160,7 @@ def save_slimmed(
     folder: str | Path,
     dtype: torch.dtype = torch.float16,
 ) -> None:
-    """Write a student as ``student.json`` and ``student.safetensors``.
+    """Write a student as ``student.json`` and ``student.safetensors``, or shards of it.
 
     Args:
         student: the weights; reverse modules are no part of it.

@@ -1,4 +1,4 @@
-"""Safetensors files, the only way that weights come in and go out."""
+"""Safetensors files, the only way that weights come in and go out; large ones in shards."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from tinydrop.errors import WeightsUnavailableError
+from tinydrop.pairs.shards import index_of, read_shards, remove_weights, split, write_shards
 
 __all__ = ["load_weights", "read_weights", "write_weights"]
 
@@ -18,16 +19,23 @@ __all__ = ["load_weights", "read_weights", "write_weights"]
 def read_weights(
     path: Path, absent: str, remedy: str = "fetch or write it again"
 ) -> dict[str, torch.Tensor]:
-    """Return the tensors in a safetensors file by name.
+    """Return the tensors in a safetensors file, or in the shards that stand for it, by name.
 
     Args:
-        path: the file.
-        absent: what to say where there is no such file.
-        remedy: what to do about a damaged one.
+        path: the file; its shards are read where only their index is there.
+        absent: what to say where there is neither.
+        remedy: what to do about damaged ones.
 
     Raises:
-        WeightsUnavailableError: if the file is missing or damaged.
+        SettingError: if the index of shards is damaged.
+        WeightsUnavailableError: if a file is missing, damaged, or not what its index says.
     """
+    if index_of(path).is_file():
+        if path.is_file():
+            raise WeightsUnavailableError(
+                f"{path} and {index_of(path).name} both hold the weights; remove the older of them."
+            )
+        return read_shards(path, remedy)
     try:
         tensors: dict[str, torch.Tensor] = safetensors.torch.load_file(path)
     except FileNotFoundError:
@@ -82,12 +90,17 @@ def _kind(tensor: torch.Tensor) -> str:
 
 
 def write_weights(path: Path, tensors: Mapping[str, torch.Tensor]) -> None:
-    """Write tensors by name, in a file that others may read as they may its neighbours.
+    """Write tensors by name: one file, or shards with an index where that would be too large.
 
-    ``safetensors.torch.save_file`` makes a file for its owner alone, which a server that runs as
-    somebody else cannot open.
+    Others may read the files as they may their neighbours: ``safetensors.torch.save_file`` makes
+    a file for its owner alone, which a server that runs as somebody else cannot open.
 
     Raises:
-        OSError: if the file cannot be written.
+        OSError: if a file cannot be written.
     """
-    path.write_bytes(safetensors.torch.save(dict(tensors)))
+    groups = split(tensors)
+    remove_weights(path)
+    if len(groups) > 1:
+        write_shards(path, tensors, groups)
+    else:
+        path.write_bytes(safetensors.torch.save(dict(tensors)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tinydrop.pipeline.method import TinyDrop
-from tinydrop.pipeline.selectors import SELECTORS, check_selector, geometric_order
+from tinydrop.pipeline.selectors import SELECTORS, check_selector
 from tinydrop.pipeline.stages import Guide, Selected
 
-__all__ = ["SELECTORS", "Guide", "Selected", "TinyDrop", "check_selector", "geometric_order"]
+__all__ = ["SELECTORS", "Guide", "Selected", "TinyDrop", "check_selector"]

@@ -1,8 +1,9 @@
 """TinyDrop itself: ``guide -> decide -> select -> classify``, each stage callable alone.
 
 The stages follow the controls: ``guide`` is the small model's one pass, ``decide`` and ``select``
-are instant, only ``classify`` runs the big model. The pipeline keeps no state between calls, so
-any number of threads may share one.
+are instant, only ``classify`` runs the big model. Each is the step of ``pipeline.batch`` of that
+name for one picture. The pipeline keeps no state between calls, so any number of threads may share
+one.
 """
 
 from __future__ import annotations
@@ -23,11 +24,12 @@ from tinydrop.errors import SettingError
 from tinydrop.images import Picture, View, open_picture
 from tinydrop.macs import guidance_macs, target_macs
 from tinydrop.pairs import Pair, load_pair, pair_from_models
-from tinydrop.pipeline.selectors import check_selector, geometric_order
+from tinydrop.pipeline.answers import answer
+from tinydrop.pipeline.batch import Ranking, explain, guide_batch, rank_batch
+from tinydrop.pipeline.selectors import check_selector
 from tinydrop.pipeline.stages import Guide, Selected
-from tinydrop.results import Answer, CostBreakdown, DropResult, LatencyBreakdown, softmax
-from tinydrop.saliency import compute_saliency, resize_saliency
-from tinydrop.selection import map_method, map_order, select_tokens
+from tinydrop.results import Answer, CostBreakdown, DropResult, LatencyBreakdown
+from tinydrop.selection import map_method, select_tokens
 from tinydrop.tokens import Saliency, TokenSelection
 
 __all__ = ["TinyDrop"]
@@ -96,11 +98,10 @@ class TinyDrop:
         view = View(picture.image.size, self.pair.target.spec.input)
         pixels = torch.from_numpy(view.pixels(picture, self.pair.guidance.spec.input))[None]
         start = time.perf_counter()
-        features = self.pair.guidance.features(pixels)
+        guided = guide_batch(self.pair.guidance, pixels, [picture.digest])
         elapsed = 1000 * (time.perf_counter() - start)
-        answer = Answer(features.logits[0].cpu().numpy(), self.pair.classes, latency_ms=elapsed)
-        softmax(answer.logits)  # refuses logits that are not finite, before anything is built on it
-        return Guide(picture, view, features, answer)
+        own = Answer(guided.logits[0], self.pair.classes, latency_ms=elapsed)
+        return Guide(picture, view, guided, own)
 
     def saliency(self, guide: Guide, method: str = "gradcam") -> Saliency:
         """Return the map of the guidance's winning class on the target's patch grid.
@@ -108,18 +109,14 @@ class TinyDrop:
         Raises:
             SettingError: if the method is unknown.
         """
-        (raw,) = compute_saliency(
-            self.pair.guidance, guide.features, [guide.answer.class_index], method
-        )
-        return resize_saliency(raw, self.pair.target.spec.grid)
+        (saliency,) = explain(self.pair, guide.guided, method).on_patches
+        return saliency
 
     def decide(self, guide: Guide, setting: Setting | None = None) -> Budget:
         """Return early exit or K for a guided picture (the pair's setting by default)."""
         setting = setting or self.pair.setting
-        confidence = float(softmax(guide.answer.logits, setting.temperature).max())
-        # float32, as a trace stores it: both must exit on the same side of tau.
-        confidence = float(np.float32(confidence))
-        return decide_budget(confidence, setting, self.pair.target.spec.grid.num_patches)
+        confidence = guide.guided.confidence(setting.temperature)[0]
+        return decide_budget(float(confidence), setting, self.pair.target.spec.grid.num_patches)
 
     def rank(
         self, guide: Guide, selector: str = "gradcam", seed: int = 0
@@ -135,13 +132,11 @@ class TinyDrop:
         Raises:
             SettingError: if the selector is unknown.
         """
-        check_selector(selector)
-        method = map_method(selector)
-        if method is None:
-            grid = self.pair.target.spec.grid
-            return geometric_order(grid, selector, guide.picture, seed), None
-        saliency = self.saliency(guide, method)
-        return map_order(selector, saliency), saliency
+        ranking = self._ranking(guide, selector, seed)
+        return ranking.one(), None if ranking.maps is None else ranking.maps.on_patches[0]
+
+    def _ranking(self, guide: Guide, selector: str, seed: int) -> Ranking:
+        return rank_batch(self.pair, guide.guided, [selector], seed)[selector]
 
     def select(
         self,
@@ -169,7 +164,9 @@ class TinyDrop:
         """
         grid = self.pair.target.spec.grid
         start = time.perf_counter()
-        order, saliency = self.rank(guide, selector, seed)
+        ranking = self._ranking(guide, selector, seed)
+        order, maps = ranking.one(), ranking.maps
+        raw, saliency = (None, None) if maps is None else (maps.raw[0], maps.on_patches[0])
         warnings: tuple[str, ...] = ()
         if order is None:
             selection = TokenSelection.everything(grid, selector)
@@ -181,7 +178,7 @@ class TinyDrop:
             selection = selection.forced(toggled)
             warnings += (f"{len(set(toggled))} patches were forced in or out by hand.",)
         elapsed = 1000 * (time.perf_counter() - start)
-        return Selected(selection, order, saliency, warnings, elapsed)
+        return Selected(selection, order, saliency, raw, warnings, elapsed)
 
     def classify(
         self,
@@ -199,8 +196,8 @@ class TinyDrop:
                 ``POSITION_MODES``; all but ``right`` are wrong on purpose.
 
         Raises:
-            SettingError: if the selection lies on another grid, or the target cannot run with
-                these positions.
+            SettingError: if the selection lies on another grid, the target cannot run with these
+                positions, or its logits are not finite.
         """
         target = self.pair.target
         if selection is not None and selection.grid != target.spec.grid:
@@ -208,12 +205,12 @@ class TinyDrop:
                 f"The selection lies on a {selection.grid.rows}x{selection.grid.cols} grid, "
                 f"the target has {target.spec.grid.rows}x{target.spec.grid.cols}; select anew."
             )
-        pixels = torch.from_numpy(guide.view.pixels(guide.picture, target.spec.input))[None]
-        keep = None if selection is None else torch.from_numpy(selection.keep_indices.copy())[None]
+        pixels = guide.pixels(target.spec.input)
+        keep = None if selection is None else selection.keep_indices[None]
         start = time.perf_counter()
-        logits = target.logits(pixels, keep, positions)
+        (logits,) = answer(target, pixels, keep, positions)
         elapsed = 1000 * (time.perf_counter() - start)
-        return Answer(logits[0].cpu().numpy(), self.pair.classes, latency_ms=elapsed)
+        return Answer(logits, self.pair.classes, latency_ms=elapsed)
 
     def cost(self, kept: int | TokenSelection, selector: str = "gradcam") -> CostBreakdown:
         """Return the MACs of one picture's answer on its kept patches.

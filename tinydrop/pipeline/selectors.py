@@ -6,7 +6,6 @@ import numpy as np
 import numpy.typing as npt
 
 from tinydrop.errors import SettingError, quoted
-from tinydrop.images import Picture
 from tinydrop.saliency import SALIENCY_METHODS
 from tinydrop.selection import GEOMETRIC_ORDERS, MAP_ORDERS
 from tinydrop.tokens import PatchGrid
@@ -27,11 +26,11 @@ def check_selector(selector: str) -> None:
 
 
 def geometric_order(
-    grid: PatchGrid, selector: str, picture: Picture, seed: int
+    grid: PatchGrid, selector: str, digest: str, seed: int
 ) -> npt.NDArray[np.int64]:
     """Return the order of a selector that uses no map, (N,) int64.
 
-    The seeded ones mix the seed with the picture's pixels, so that pictures differ.
+    The seeded ones mix the seed with the digest of the picture's pixels, so that pictures differ.
     """
-    mixed = (int(picture.digest[:12], 16) + seed) % 2**63
+    mixed = (int(digest[:12], 16) + seed) % 2**63
     return GEOMETRIC_ORDERS[selector](grid, mixed)

@@ -10,7 +10,6 @@ from tinydrop.quality.curves import (
     outcomes_at_levels,
     picture_curves,
     picture_likeness,
-    reversed_order,
 )
 from tinydrop.quality.deciles import BINS, CoherenceTable, accuracy_by_coherence
 from tinydrop.quality.drift import DriftTable
@@ -30,7 +29,7 @@ from tinydrop.quality.files import (
     table_path,
     write_tables,
 )
-from tinydrop.quality.film import Film, Flip, Frame, film_frames, film_length
+from tinydrop.quality.film import Film, Flip, Frame, film_frames, film_steps
 from tinydrop.quality.interventions import INTERVENTION_KINDS, Intervention, InterventionTable
 from tinydrop.quality.localisation import (
     centre_cells,
@@ -104,7 +103,7 @@ __all__ = [
     "expected_energy",
     "expected_hit",
     "film_frames",
-    "film_length",
+    "film_steps",
     "find_failures",
     "kept_counts",
     "kept_masks",
@@ -121,7 +120,6 @@ __all__ = [
     "read_interventions",
     "read_report",
     "redrawn_guidance",
-    "reversed_order",
     "spearman",
     "table_path",
     "wilson",

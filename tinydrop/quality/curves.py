@@ -19,12 +19,12 @@ from tinydrop.backbones import Target, target_own_maps, why_no_own_map
 from tinydrop.budget import BUDGET_LEVELS, num_keep
 from tinydrop.errors import SettingError
 from tinydrop.pipeline import Guide, TinyDrop
+from tinydrop.pipeline.answers import answer, answer_levels
+from tinydrop.pipeline.batch import Ranking
 from tinydrop.quality.maps import flat_maps
 from tinydrop.quality.statistics import spearman
 from tinydrop.results import softmax
-from tinydrop.saliency import compute_saliency, resize_saliency
 from tinydrop.selection import Order, map_method, select_tokens
-from tinydrop.tracing import logits_at_levels
 
 __all__ = [
     "LevelOutcomes",
@@ -34,7 +34,6 @@ __all__ = [
     "outcomes_at_levels",
     "picture_curves",
     "picture_likeness",
-    "reversed_order",
 ]
 
 Floats = npt.NDArray[np.float64]
@@ -111,20 +110,11 @@ def area_under(curve: npt.ArrayLike, num_patches: int) -> Floats:
     return area
 
 
-def reversed_order(order: Ints) -> Ints:
-    """Return the order whose beginnings are what deletion by ``order`` leaves; along the last axis.
-
-    Its first K patches are all but the first N - K of ``order``.
-    """
-    return np.ascontiguousarray(order[..., ::-1])
-
-
 def outcomes_at_levels(
     target: Target,
     pixels: torch.Tensor,
-    order: Ints,
-    unranked: npt.NDArray[np.bool_],
-    full: npt.NDArray[np.float32],
+    ranking: Ranking,
+    full: npt.NDArray[np.float32] | None,
     classes: Ints,
     positions: str = "right",
 ) -> LevelOutcomes:
@@ -133,16 +123,15 @@ def outcomes_at_levels(
     Args:
         target: the big model.
         pixels: (B, 3, H, W), its own input.
-        order: (B, N), patches from first to last kept.
-        unranked: (B,) bool, True where every level keeps everything.
-        full: (B, classes), its logits on every patch with these positions.
+        ranking: the orders; every level of a picture without one keeps everything.
+        full: (B, classes), its logits on every patch with these positions; None to run it.
         classes: (B,) int64, the class whose probability is asked for.
         positions: a name in ``POSITION_MODES``.
     """
-    winner = np.empty((len(order), BUDGET_LEVELS), np.int64)
-    probability = np.empty((len(order), BUDGET_LEVELS), np.float64)
-    rows = np.arange(len(order))
-    for level, _, logits in logits_at_levels(target, pixels, order, unranked, full, positions):
+    winner = np.empty((len(pixels), BUDGET_LEVELS), np.int64)
+    probability = np.empty((len(pixels), BUDGET_LEVELS), np.float64)
+    rows = np.arange(len(pixels))
+    for level, _, logits in answer_levels(target, pixels, ranking, full, positions):
         winner[:, level - 1] = logits.argmax(axis=1)
         probability[:, level - 1] = softmax(logits)[rows, classes]
     return LevelOutcomes(winner, probability)
@@ -161,13 +150,13 @@ def picture_curves(drop: TinyDrop, guide: Guide, order: Order) -> PictureCurves:
     """
     target = drop.pair.target
     select_tokens(order, target.spec.grid, target.spec.grid.num_patches, "order")
-    pixels = torch.from_numpy(guide.view.pixels(guide.picture, target.spec.input))[None]
-    full = target.logits(pixels).float().cpu().numpy()
+    pixels = guide.pixels(target.spec.input)
+    full = answer(target, pixels)
     classes = full.argmax(axis=1).astype(np.int64)
-    unranked = np.zeros(1, dtype=np.bool_)
+    ranking = Ranking.of([order], target.spec.grid.num_patches)
     insertion, deletion = (
-        outcomes_at_levels(target, pixels, one[None], unranked, full, classes).probability[0]
-        for one in (order, reversed_order(order))
+        outcomes_at_levels(target, pixels, one, full, classes).probability[0]
+        for one in (ranking, ranking.reversed())
     )
     kept = kept_counts(target.spec.grid.num_patches)
     return PictureCurves(int(classes[0]), kept, insertion, deletion)
@@ -191,13 +180,10 @@ def picture_likeness(drop: TinyDrop, guide: Guide, selector: str = "gradcam") ->
     method, target = map_method(selector), drop.pair.target
     if method is None or why_no_own_map(target) is not None:
         return None
-    (raw,) = compute_saliency(
-        drop.pair.guidance, guide.features, [guide.answer.class_index], method
-    )
-    pixels = torch.from_numpy(guide.view.pixels(guide.picture, target.spec.input))[None]
-    winner = int(target.logits(pixels)[0].argmax())
+    pixels = guide.pixels(target.spec.input)
+    winner = int(answer(target, pixels)[0].argmax())
     (own,) = target_own_maps(target, pixels, [winner])
-    mine = resize_saliency(raw, target.spec.grid)
+    mine = drop.saliency(guide, method)
     if mine.problem is not None or own.problem is not None:
         return None
     rho = float(spearman(flat_maps([mine]), flat_maps([own]))[0])

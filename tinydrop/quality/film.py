@@ -11,13 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from tinydrop.errors import SettingError
-from tinydrop.pipeline import Guide, TinyDrop
 from tinydrop.quality.curves import kept_counts
 from tinydrop.results import Answer
 from tinydrop.selection import Order, select_tokens
 from tinydrop.tokens import PatchGrid
 
-__all__ = ["Film", "Flip", "Frame", "film_frames", "film_length"]
+__all__ = ["Film", "Flip", "Frame", "film_frames", "film_steps"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,35 +119,30 @@ class Film:
         return self.frames[last_other[-1] + 1 if last_other else 0].num_keep
 
 
-def film_length(num_patches: int, *, exact: bool = False) -> int:
-    """Return the number of frames: one per level with another K, or one per patch."""
-    return num_patches if exact else len(set(kept_counts(num_patches).tolist()))
+def film_steps(num_patches: int, *, exact: bool = False) -> tuple[int, ...]:
+    """Return the rising K of a film: one per level with another K, or one per patch."""
+    if exact:
+        return tuple(range(1, num_patches + 1))
+    return tuple(sorted(set(kept_counts(num_patches).tolist())))
 
 
 def film_frames(
-    drop: TinyDrop, guide: Guide, order: Order, selector: str, *, exact: bool = False
+    grid: PatchGrid, order: Order, answers: Iterable[tuple[int, Answer]]
 ) -> Iterator[Frame]:
-    """Yield the frames of one picture with rising K; each runs the target once.
+    """Yield a frame for every answer, as soon as it is there.
 
     Stop by not asking for the next one. ``Film(grid, selector, tuple(frames))`` is the film.
 
     Args:
-        drop: the pair.
-        guide: the guided picture.
+        grid: the target's.
         order: (N,) int64, as ``TinyDrop.rank`` gives it.
-        selector: the name that the kept sets carry.
-        exact: every K from 1 to N instead of the 16 levels.
+        answers: K and the target's answer on the first K patches of the order, with rising K.
 
     Raises:
-        SettingError: if the order is not one of the target's grid.
+        SettingError: if the order is not one of the grid.
     """
-    grid = drop.pair.target.spec.grid
-    steps: Iterable[int] = range(1, grid.num_patches + 1)
-    if not exact:
-        steps = sorted(set(kept_counts(grid.num_patches).tolist()))
+    select_tokens(order, grid, grid.num_patches, "film")  # refuses an order of another grid
     before = 0
-    for num_keep in steps:
-        selection = select_tokens(order, grid, num_keep, selector)
-        answer = drop.classify(guide, selection)
+    for num_keep, answer in answers:
         yield Frame(num_keep, tuple(order[before:num_keep].tolist()), answer)
         before = num_keep

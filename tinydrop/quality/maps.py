@@ -26,7 +26,7 @@ Figures = dict[tuple[str, ...], npt.NDArray[Any]]
 """What -> (B,) or (B, 16). ``(measure, method)`` is float, NaN where there is none; ``(curve,
 method)`` likewise; ``("right" or "agreeing", kind, name)``, ``("unranked", method)`` and
 ``("box",)`` are truth values; ``("box_share",)`` is the share of the crop in the box; ``("winner",
-mode)`` holds classes and ``("picture_id",)`` names."""
+mode)`` and ``("truth",)`` hold classes and ``("picture_id",)`` names."""
 
 CENTRE_CELL = "centre cell"
 """The name of the map that is 1 on the patches nearest the centre."""

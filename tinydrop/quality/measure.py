@@ -27,7 +27,14 @@ from tinydrop.quality.values import (
     QualityProvenance,
     QualityReport,
 )
-from tinydrop.tracing import CHUNK, Offered, Progress, library_versions, offered_pictures
+from tinydrop.tracing import (
+    CHUNK,
+    Offered,
+    Progress,
+    data_notes,
+    library_versions,
+    offered_pictures,
+)
 
 __all__ = ["BASELINES", "REDRAWS", "Quality", "QualityStoppedError", "measure_quality"]
 
@@ -79,7 +86,8 @@ def measure_quality(
         selectors: names in ``SELECTORS``. The first is what the others are compared with, and its
             patches are tried with wrong positions.
         seed: of the random and the scattered selector.
-        limit: only the first so many pictures whose class the pair knows.
+        limit: only so many pictures whose class the pair knows: the first ones, or of class
+            folders some of every class.
         redraws: how many times the guidance's weights are drawn anew for the sanity check.
         progress: told after every chunk.
         should_stop: asked before every chunk, and while the fingerprint is taken.
@@ -118,7 +126,10 @@ def measure_quality(
         redraws=redraws,
         skipped=skipped,
         versions=library_versions(drop.pair),
-        notes=_notes(drop, plan, count, boxes),
+        notes=(
+            *_notes(drop, plan, count, boxes),
+            *data_notes(offered, drop.pair, figures["truth",]),
+        ),
     )
     report, interventions = _tables(plan, provenance, figures)
     winner = {mode: figures["winner", mode] for mode in plan.modes}

@@ -43,11 +43,20 @@ __all__ = [
     "map_method",
     "map_order",
     "random_order",
+    "reversed_order",
     "saliency_order",
     "scattered_order",
     "select_tokens",
     "uniform_order",
 ]
+
+
+def reversed_order(order: Order) -> Order:
+    """Return the order whose beginnings are what deletion by ``order`` leaves; along the last axis.
+
+    Its first K patches are all but the first N - K of ``order``.
+    """
+    return np.ascontiguousarray(order[..., ::-1])
 
 
 def select_tokens(order: Order, grid: PatchGrid, num_keep: int, selector: str) -> TokenSelection:

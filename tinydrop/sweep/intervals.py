@@ -44,6 +44,10 @@ class Interval:
 def bootstrap(run: Replay, *, seed: int = 0, samples: int = 1000) -> Mapping[str, Interval]:
     """Return 95 % percentile intervals of ``MEASURES``, pictures drawn with replacement.
 
+    What was seen on every picture or on none has no spread to draw from: there the bound is the
+    exact one of Clopper and Pearson, a share of 1 - 0.025^(1/M) unseen. The full target against
+    itself keeps its drop of 0.
+
     Args:
         run: what happened to every picture.
         seed: equal seeds give equal intervals.
@@ -61,7 +65,15 @@ def bootstrap(run: Replay, *, seed: int = 0, samples: int = 1000) -> Mapping[str
     full = _sums(counts, of_kind, full_right, rng) / len(run.trace)
     saved = 1.0 - mean_macs / float(run.trace.target_macs[:, -1].mean())
     values = (accuracy, 100.0 * (full - accuracy), saved)
-    return MappingProxyType({n: _percentiles(v) for n, v in zip(MEASURES, values, strict=True)})
+    spans = {n: _percentiles(v) for n, v in zip(MEASURES, values, strict=True)}
+    never_seen = 1.0 - 0.025 ** (1.0 / len(run.trace))
+    if right.all():
+        spans["accuracy"] = Interval(1.0 - never_seen, 1.0)
+    elif not right.any():
+        spans["accuracy"] = Interval(0.0, never_seen)
+    if (right == full_right).all() and not (run.level == BUDGET_LEVELS).all():
+        spans["accuracy_drop"] = Interval(-100.0 * never_seen, 100.0 * never_seen)
+    return MappingProxyType(spans)
 
 
 def paired_difference(

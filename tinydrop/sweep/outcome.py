@@ -21,6 +21,7 @@ __all__ = [
     "Replay",
     "baseline_replays",
     "baselines",
+    "decided",
     "evaluate",
     "literal_accounting",
     "replay",
@@ -241,10 +242,24 @@ def check_same_pictures(trace: Trace, other: Trace, name: str) -> None:
 
 def decide(trace: Trace, setting: Setting, *, exits: bool = True) -> tuple[Bools, Ints]:
     """Return who exits and the level of everybody, (M,) each; an exit's level is the rule's."""
-    confidence = trace.column(setting.temperature).astype(np.float64)
-    level = keep_level(keep_ratio(confidence, setting))
-    level[trace.unranked] = BUDGET_LEVELS
-    return (confidence > setting.tau) & exits, level
+    exited, level = decided(trace.column(setting.temperature), trace.unranked, setting)
+    return exited & exits, level
+
+
+def decided(
+    confidence: npt.NDArray[np.float32], unranked: Bools, setting: Setting
+) -> tuple[Bools, Ints]:
+    """Return who exits and everybody's level, (M,) each, as ``decide`` does, without a trace.
+
+    Args:
+        confidence: (M,), of the guidance at the setting's temperature.
+        unranked: (M,), True where the map cannot be ranked and every patch is kept.
+        setting: the operating point.
+    """
+    sure = confidence.astype(np.float64)
+    level = keep_level(keep_ratio(sure, setting))
+    level[unranked] = BUDGET_LEVELS
+    return sure > setting.tau, level
 
 
 def _replay(trace: Trace, exited: Bools, level: Ints, first: int, between: int) -> Replay:

@@ -6,6 +6,7 @@ from typing import Any
 
 from tinydrop.budget import Setting
 from tinydrop.errors import SettingError
+from tinydrop.provenance import cautions
 from tinydrop.sweep.operating import Measured, best_settings, measure, setting_dict
 from tinydrop.sweep.outcome import baseline_replays, replay
 from tinydrop.trace import Trace
@@ -80,7 +81,7 @@ def sweep_report(
         "tuned_on": tuned_on,
         "held_out": _measures(held_out),
         "baselines": {name: _measures(value) for name, value in baselines.items()},
-        "notes": list(notes),
+        "notes": [*notes, *cautions(trace.label, trace.provenance.classes)],
     }
 
 

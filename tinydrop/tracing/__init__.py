@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from tinydrop.tracing.files import read_trace
 from tinydrop.tracing.make import CHUNK, Progress, TraceStoppedError, make_trace
-from tinydrop.tracing.offered import Offered, library_versions, match_pair, offered_pictures
-from tinydrop.tracing.outcomes import OpenedChunk, logits_at_levels, open_chunk
+from tinydrop.tracing.offered import (
+    Offered,
+    data_notes,
+    library_versions,
+    match_pair,
+    offered_pictures,
+)
 
 __all__ = [
     "CHUNK",
     "Offered",
-    "OpenedChunk",
     "Progress",
     "TraceStoppedError",
+    "data_notes",
     "library_versions",
-    "logits_at_levels",
     "make_trace",
     "match_pair",
     "offered_pictures",
-    "open_chunk",
     "read_trace",
 ]

@@ -60,7 +60,8 @@ class _Plan:
     def run(self) -> dict[str, Any]:
         """Return what makes two runs the same run, so that their parts fit together."""
         values = self.provenance.to_dict()
-        for key in ("pictures", "skipped", "data"):
+        # What the fingerprint says already is left out.
+        for key in ("pictures", "skipped", "data", "split", "config", "drawn"):
             del values[key]
         labels = hashlib.sha256(self.truth.tobytes()).hexdigest()
         return {
@@ -96,7 +97,8 @@ def make_trace(
         out: the Parquet file.
         selector: a name in ``SELECTORS``.
         seed: of the random and the scattered selector.
-        limit: trace only the first so many pictures whose class the pair knows.
+        limit: trace only so many pictures whose class the pair knows: the first ones, or of class
+            folders some of every class.
         resume: go on with the parts of an earlier run, or return its finished trace.
         progress: told after every chunk.
         should_stop: asked before every chunk, and while the fingerprint is taken.
@@ -175,6 +177,9 @@ def _plan(
         skipped=offered.skipped,
         versions=library_versions(pair),
         budget_levels=BUDGET_LEVELS,
+        split=dataset.split,
+        config=dataset.config,
+        drawn=offered.drawn,
     )
     return _Plan(offered.positions, offered.truth, provenance)
 

@@ -16,8 +16,6 @@ from tinydrop.training.recipe import STAGES, PairRecipe, StageRecipe
 
 __all__ = ["Plan", "build_stage", "plan_of", "seeded"]
 
-_FILE_BYTES = 12 * 2**20
-
 
 @contextmanager
 def seeded(seed: int, device: torch.device) -> Iterator[None]:
@@ -71,16 +69,6 @@ class Plan:
     map_side: int
     epochs: int
     batch: int
-
-    @property
-    def file_bytes(self) -> int:
-        """Bytes of the weights in float16."""
-        return 2 * self.parameters
-
-    @property
-    def fits(self) -> bool:
-        """Whether its file may be bundled: at most 12 MiB."""
-        return self.file_bytes <= _FILE_BYTES
 
 
 def plan_of(recipe: PairRecipe, classes: int) -> tuple[Plan, ...]:

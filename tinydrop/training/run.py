@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from tinydrop.errors import SettingError, quoted
 from tinydrop.training.checkpoint import join_parts, write_parts
 from tinydrop.training.export import Finished, export_pair, read_groups
 from tinydrop.training.loop import train_stage
-from tinydrop.training.pictures import TrainingData, find_shards, load_training_data
+from tinydrop.training.pictures import TrainingData, load_training_data, shards_of
+from tinydrop.training.pretrained import read_source, read_start, source_content, start_from
 from tinydrop.training.recipe import STAGES, PairRecipe
+from tinydrop.training.sources import file_digest, source_named
 from tinydrop.training.stage import (
     CHECKPOINT,
     WEIGHTS,
@@ -68,6 +71,9 @@ class PairTraining:
         pack: folder for a copy of what this call trains, in files of at most 15 MiB.
         name: of the exported pair; the recipe's by default.
         groups: JSON file with coarse groups of its classes, for display.
+        split: of the data, to measure on; the validation-like one by default.
+        config: of the data, where there are several configurations.
+        start: stage -> safetensors file to start from, instead of the recipe's ``pretrained``.
         device: where everything happens; a GPU where there is one.
 
     Raises:
@@ -85,6 +91,9 @@ class PairTraining:
     pack: Path | None = None
     name: str | None = None
     groups: Path | None = None
+    split: str | None = None
+    config: str | None = None
+    start: Mapping[str, Path] = field(default_factory=dict)
     device: torch.device = field(default_factory=training_device)
 
     def __post_init__(self) -> None:
@@ -94,6 +103,12 @@ class PairTraining:
             )
         if self.minutes is not None and not self.minutes > 0:
             raise SettingError(f"A training takes more than 0 minutes, got {quoted(self.minutes)}.")
+        odd = [name for name in self.start if name not in STAGES]
+        if odd:
+            raise SettingError(
+                f"There is no stage {quoted(odd[0])} to start from a file; name one of "
+                f"{', '.join(STAGES)}."
+            )
         if not self.checkpoint_seconds >= 0:
             raise SettingError(
                 f"Seconds between checkpoints are 0 or more, got {quoted(self.checkpoint_seconds)}."
@@ -136,7 +151,9 @@ class PairTraining:
         self.check()
         wanted, export = self._wanted, self.stage in ("all", "export")
         device = self.device
-        data = load_training_data(self.data, self.recipe.side, say)
+        data = load_training_data(
+            self.data, self.recipe.side, say, split=self.split, config=self.config
+        )
         if data.skipped:
             say(f"{data.skipped} pictures could not be read and are left out.")
         fresh = {name for name in wanted if not (self.out / name / WEIGHTS).is_file()}
@@ -173,7 +190,7 @@ class PairTraining:
             SettingError: if shards or stages are missing, or ``out`` cannot be used.
         """
         wanted, export = self._wanted, self.stage in ("all", "export")
-        find_shards(self.data)
+        shards_of(self.data, self.split, self.config)
         try:
             self.out.mkdir(parents=True, exist_ok=True)
             probe = self.out / ".writing"
@@ -187,8 +204,10 @@ class PairTraining:
             folder = self.out / name
             if not any((folder / file).is_file() for file in (WEIGHTS, CHECKPOINT)):
                 join_parts(self.out, name, folder)
-            if name in wanted and not self.resume:
-                refuse_earlier(folder, name)
+            if name in wanted:
+                self._check_start(name)
+                if not self.resume:
+                    refuse_earlier(folder, name)
         missing = {
             "teacher": any(self.recipe.stage(name).distil > 0 for name in wanted),
             "guidance": export,
@@ -200,6 +219,15 @@ class PairTraining:
                     f"The {self.stage} needs a finished {name}, and {self.out} has none; train it "
                     f"first by --stage {name}, with the same --out."
                 )
+
+    def _check_start(self, name: str) -> None:
+        """Refuse weights to start from that are not there, before pictures are decoded."""
+        begun = any((self.out / name / file).is_file() for file in (WEIGHTS, CHECKPOINT))
+        source = self.recipe.stage(name).pretrained
+        if name in self.start:
+            read_start(self.start[name])
+        elif source and not begun:
+            source_content(source_named(source))
 
     def _train(
         self,
@@ -215,6 +243,7 @@ class PairTraining:
             done = self._finished()["teacher"]
             module = done.module(len(data.classes)).to(device)
             teacher, digest = Teacher(module, done.recipe), done.state.digest
+        start, started_from = self._start(name, data)
         stage = Stage(
             name,
             recipe,
@@ -225,6 +254,8 @@ class PairTraining:
             data.fingerprint,
             teacher,
             digest,
+            start,
+            started_from,
         )
         return train_stage(
             stage,
@@ -234,6 +265,22 @@ class PairTraining:
             checkpoint_seconds=self.checkpoint_seconds,
             compiled=self.compiled,
         )
+
+    def _start(
+        self, name: str, data: TrainingData
+    ) -> tuple[Callable[[nn.Module], None] | None, str | None]:
+        """Return what loads a stage's first weights, and which they are; None for drawn ones."""
+        source, path = self.recipe.stage(name).pretrained, self.start.get(name)
+        wnids = data.wnids
+        if path is not None:
+            return (
+                lambda module: start_from(module, read_start(path), wnids),
+                f"{path.name}, SHA-256 {file_digest(path)}",
+            )
+        if not source:
+            return None, None
+        known = source_named(source)
+        return lambda module: start_from(module, read_source(known), wnids), known.text
 
     def _finished(self) -> dict[str, Finished]:
         """Return every finished stage in the folder; refuse one of another recipe."""

@@ -85,6 +85,8 @@ class SlimTraining:
         resume: go on with what ``out`` holds.
         limit: at most so many training pictures.
         look_every: steps between two looks at the held-out pictures.
+        split: of the data, to report on; the validation-like one by default.
+        config: of the data, where there are several configurations.
     """
 
     teacher: str
@@ -97,6 +99,8 @@ class SlimTraining:
     resume: bool = False
     limit: int | None = None
     look_every: int = 200
+    split: str | None = None
+    config: str | None = None
 
     def __post_init__(self) -> None:
         if self.minutes is not None and not self.minutes > 0:
@@ -117,7 +121,7 @@ class SlimTraining:
     def _run(self, tell: Callable[[str], None]) -> StudentReport:
         constructor = target_constructor(self.teacher)
         self.recipe.plan.check_depth(self.pair.target.spec.depth, self.pair.target.spec.name)
-        data = load_slim_data(self.data, self.pair, limit=self.limit, tell=tell)
+        data = load_slim_data(self.data, self.pair, limit=self.limit, tell=tell, config=self.config)
         outcome = train_slimmed(
             self.pair.target,
             self.recipe,
@@ -133,7 +137,14 @@ class SlimTraining:
         folder = self.out / "student"
         save_slimmed(outcome.student, self._card(constructor, data, outcome, {}), folder)
         # Reported is what was written: float16 on disk, and nothing else in memory.
-        report = evaluate_slimmed(load_slimmed(folder), self.pair, self.data, tell=tell)
+        report = evaluate_slimmed(
+            load_slimmed(folder),
+            self.pair,
+            self.data,
+            tell=tell,
+            split=self.split,
+            config=self.config,
+        )
         card = self._card(constructor, data, outcome, report.to_dict())
         save_slimmed(outcome.student, card, folder)
         if not outcome.finished:
@@ -197,6 +208,8 @@ def evaluate_slimmed(
     data: Path,
     *,
     tell: Callable[[str], None] = lambda _line: None,
+    split: str | None = None,
+    config: str | None = None,
 ) -> StudentReport:
     """Return a student's accuracy beside its teacher's on labelled pictures.
 
@@ -205,13 +218,17 @@ def evaluate_slimmed(
         pair: its target is the teacher.
         data: pictures that the pair knows; of several splits, the one to measure on.
         tell: told how far it is, in sentences.
+        split: the split that is wanted.
+        config: the configuration that is wanted.
 
     Raises:
         SettingError: if the two differ in classes or input, or the data do not fit.
     """
     teacher = pair.target.spec
     slimmed.check_teacher(teacher)
-    dataset = report_set(data)
+    dataset = report_set(data, split, config)
+    for note in dataset.notes:
+        tell(note)
     pictures, _ = known_pictures(dataset, pair, tell=tell)
     like = next(pair.target.module.parameters())
     slimmed.module.to(like.device)

@@ -7,13 +7,13 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
-from timm.optim import param_groups_weight_decay
+from timm.optim import param_groups_layer_decay, param_groups_weight_decay
 from timm.optim.muon import Muon
 from timm.utils import ModelEmaV3
 from torch import nn
 from torch.nn import functional as F
 
-from tinydrop.training.augment import draw, kept_share, plain_view, render
+from tinydrop.training.augment import draw, kept_share, plain_view, render, renormalised
 from tinydrop.training.models import build_stage, seeded
 from tinydrop.training.objective import learning_rate, loss, soft_labels
 from tinydrop.training.pictures import PictureSet
@@ -46,11 +46,17 @@ class Teacher:
     def __init__(self, module: nn.Module, recipe: StageRecipe) -> None:
         self._module = module.requires_grad_(requires_grad=False).eval()
         self.size = recipe.size
+        self._recipe = recipe
 
-    def logits(self, pixels: torch.Tensor) -> torch.Tensor:
-        """Return what it says of normalised pictures of any size, (B, classes)."""
+    def logits(self, pixels: torch.Tensor, student: StageRecipe) -> torch.Tensor:
+        """Return what it says of pictures of any size, normalised for a student, (B, classes)."""
+        own = self._recipe
+        x = renormalised(pixels, (student.mean, student.std), (own.mean, own.std))
+        x = _resized(x, self.size)
+        if own.channels_last:
+            x = x.contiguous(memory_format=torch.channels_last)
         with torch.no_grad():
-            answer: torch.Tensor = self._module(_resized(pixels, self.size))
+            answer: torch.Tensor = self._module(x)
         return answer
 
 
@@ -63,6 +69,7 @@ class Trainer:
         device: where everything stays.
         steps_per_epoch: for the learning rate.
         teacher: what the recipe's ``distil`` share is learnt from.
+        start: loads weights to start from into the freshly built model; None for those drawn.
         compiled: run the model through ``torch.compile``.
     """
 
@@ -74,6 +81,7 @@ class Trainer:
         steps_per_epoch: int,
         teacher: Teacher | None = None,
         *,
+        start: Callable[[nn.Module], None] | None = None,
         compiled: bool = False,
     ) -> None:
         self.recipe = recipe
@@ -83,6 +91,8 @@ class Trainer:
         self._teacher = teacher
         layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
         module: Any = build_stage(recipe, classes, training=True)
+        if start is not None:
+            start(module)
         self.model: Any = module.to(device, memory_format=layout).train()
         self.ema: Any = ModelEmaV3(
             self.model, decay=recipe.ema, use_warmup=True, warmup_power=_EMA_POWER
@@ -104,12 +114,12 @@ class Trainer:
         """
         recipe = self.recipe
         done = epoch * self._steps + step
-        size = recipe.size_at(epoch)
+        size = recipe.size_at(epoch + step / self._steps)
         draws = draw(recipe.augment, len(label), recipe.seed, epoch, step)
         # A small picture made large again would leave the teacher guessing at what it shows: the
         # student gets the shrunk copy of the picture that the teacher sees.
         seen = size if self._teacher is None else max(size, self._teacher.size)
-        shown = render(pixels, draws, recipe.augment, seen)
+        shown = render(pixels, draws, recipe.augment, seen, recipe.mean, recipe.std)
         x = _resized(shown, size)
         if recipe.channels_last:
             x = x.to(memory_format=torch.channels_last)
@@ -119,13 +129,14 @@ class Trainer:
         with seeded(recipe.seed * 1_000_003 + done, self.device):
             with autocast(recipe, self.device):
                 logits = self._forward(x)
-                said = None if self._teacher is None else self._teacher.logits(shown)
+                said = None if self._teacher is None else self._teacher.logits(shown, recipe)
             value = loss(logits, wanted, said, recipe)
             torch.autograd.backward(value)
         if recipe.clip:
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), recipe.clip)
+        rate = learning_rate(recipe, done, self._steps)
         for group in self._optimizer.param_groups:
-            group["lr"] = learning_rate(recipe, done, self._steps)
+            group["lr"] = rate * group.get("lr_scale", 1.0)
         self._optimizer.step()
         self._optimizer.zero_grad(set_to_none=True)
         self.ema.update(self.model, step=done + 1)
@@ -168,11 +179,33 @@ class Trainer:
 
 def _optimizer(model: nn.Module, recipe: StageRecipe, device: torch.device) -> Any:  # noqa: ANN401
     """Return the recipe's optimiser over a model's weights."""
-    kept: set[str] = getattr(model, "no_weight_decay", set)()
-    groups = param_groups_weight_decay(model, recipe.weight_decay, no_weight_decay_list=kept)
+    groups = _groups(model, recipe)
     if recipe.optimizer == "muon":
         return Muon(groups, lr=recipe.lr, nesterov=True)
     return torch.optim.AdamW(groups, lr=recipe.lr, fused=device.type == "cuda")
+
+
+def _groups(model: Any, recipe: StageRecipe) -> list[dict[str, Any]]:  # noqa: ANN401
+    """Return the weights in groups of one decay and one multiple of the rate (``lr_scale``)."""
+    kept: set[str] = getattr(model, "no_weight_decay", set)()
+    if recipe.layer_decay == 1.0 and recipe.head_lr == 1.0:
+        plain: list[dict[str, Any]] = param_groups_weight_decay(
+            model, recipe.weight_decay, no_weight_decay_list=kept
+        )
+        return plain
+    groups = param_groups_layer_decay(
+        model, recipe.weight_decay, no_weight_decay_list=kept, layer_decay=recipe.layer_decay
+    )
+    head = {id(weight) for weight in model.get_classifier().parameters()}
+    found = []
+    for group in groups:
+        for of_head in (False, True):
+            weights = [w for w in group["params"] if (id(w) in head) == of_head]
+            scale = group.get("lr_scale", 1.0) * (recipe.head_lr if of_head else 1.0)
+            decay = group["weight_decay"]
+            if weights:
+                found.append({"params": weights, "weight_decay": decay, "lr_scale": scale})
+    return found
 
 
 def logits_of(
@@ -189,8 +222,14 @@ def logits_of(
     found = []
     with torch.no_grad(), autocast(recipe, pictures.pixels.device):
         for part in torch.split(pictures.pixels, batch or recipe.batch):
-            found.append(module(plain_view(part, recipe.size)).float())  # noqa: PERF401
+            found.append(module(_plain(part, recipe)).float())  # noqa: PERF401
     return torch.cat(found)
+
+
+def _plain(pixels: torch.Tensor, recipe: StageRecipe) -> torch.Tensor:
+    """Return unchanged pictures as a stage's own input."""
+    x = plain_view(pixels, recipe.size, recipe.mean, recipe.std)
+    return x.contiguous(memory_format=torch.channels_last) if recipe.channels_last else x
 
 
 def autocast(recipe: StageRecipe, device: torch.device) -> torch.autocast:

@@ -6,30 +6,25 @@ import json
 from typing import Any
 
 import gradio as gr
+from starlette.middleware import Middleware
 
 from tinydrop.ui import frames
+from tinydrop.ui.blocks import SESSIONS_HELD, AppBlocks
 from tinydrop.ui.components import read_asset
+from tinydrop.ui.doors import Doors
 from tinydrop.ui.endpoint import add_endpoint
 from tinydrop.ui.handlers import Explore
+from tinydrop.ui.line import add_line
 from tinydrop.ui.page import explore_page
 from tinydrop.ui.pages import add_pages, measured_by, studio_benches
 from tinydrop.ui.permalink import LINK_FIELDS
-from tinydrop.ui.samples import Sample, find_samples, outcome, right_class
+from tinydrop.ui.samples import Outcome, Sample, find_samples, outcome, truth_of
 from tinydrop.ui.studio import BUNDLED, Look, Studio
 from tinydrop.ui.tune_bench import Benches
 from tinydrop.ui.wiring import wire
 
 __all__ = ["build_app", "launch_options"]
 
-FIRST_OUTCOMES = (
-    "good drop",
-    "early exit",
-    "wrong drop",
-    "hasty exit",
-    "lucky drop",
-    "lucky exit",
-    "no saving",
-)
 UPLOADS_KEPT_SECONDS = 3600
 PAGE = {"body_background_fill": "#fbfbf9", "body_background_fill_dark": "#12161c"}
 THEME = {
@@ -65,17 +60,20 @@ def build_app(studio: Studio | None = None, benches: Benches | None = None) -> g
     looks = [(sample, _look_at(studio, sample)) for sample in find_samples()]
     shown = _varied([(sample, _outcome(studio, sample, look)) for sample, look in looks])
     start = dict(looks)[shown[0][0]]
-    explore = Explore(studio, tuple(s for s, _ in shown), start, measured_by(benches))
-    with gr.Blocks(
+    demo = AppBlocks(
         title="TinyDrop",
         analytics_enabled=False,
         fill_width=True,
         delete_cache=(UPLOADS_KEPT_SECONDS, UPLOADS_KEPT_SECONDS),
-    ) as demo:
+    )
+    explore = Explore(studio, tuple(s for s, _ in shown), start, measured_by(benches), demo)
+    with demo:
         first, samples = explore.first(), frames.gallery(shown)
         parts = add_pages(demo, lambda: explore_page(first, samples), explore, studio, benches)
         wire(demo, parts, explore)
+        add_line(demo)
         add_endpoint(studio)
+        demo.unload(demo.page_closed)
     return demo.queue(max_size=64)
 
 
@@ -98,12 +96,15 @@ def launch_options() -> dict[str, Any]:
             read_asset(f"{page}.css")
             for page in ("explore", "tune", "coherence", "coherence-gallery", "compare", "check")
         ),
+        "app_kwargs": {"middleware": [Middleware(Doors)]},
+        "enable_monitoring": False,
         "footer_links": ["api"],
         "max_file_size": "50mb",
         "run_history": False,
         "share": False,
         "show_error": False,
         "ssr_mode": False,
+        "state_session_capacity": SESSIONS_HELD,
     }
 
 
@@ -119,19 +120,26 @@ def _look_at(studio: Studio, sample: Sample) -> Look:
     return Look(str(sample.path), sample.path.name, sample.name, BUNDLED, setting)
 
 
-def _outcome(studio: Studio, sample: Sample, look: Look) -> str:
+def _outcome(studio: Studio, sample: Sample, look: Look) -> Outcome | str:
     studio.answer(look)
     scene = studio.scene(look)
-    return "" if scene is None else outcome(scene.result, right_class(sample, scene.pair))
+    return "" if scene is None else outcome(scene.result, truth_of(sample, scene.pair))
 
 
-def _varied(samples: list[tuple[Sample, str]]) -> tuple[tuple[Sample, str], ...]:
-    """Return the samples with the first one of each outcome in front, a good drop leading."""
-    kinds = {name: place for place, name in enumerate(FIRST_OUTCOMES)}
-    firsts: dict[str, Sample] = {}
-    for sample, name in samples:
-        firsts.setdefault(name, sample)
-    leading = sorted(
-        ((sample, name) for name, sample in firsts.items()), key=lambda s: kinds.get(s[1], 99)
-    )
+def _varied(
+    samples: list[tuple[Sample, Outcome | str]],
+) -> tuple[tuple[Sample, Outcome | str], ...]:
+    """Return the samples with the first of each kind in front: a right drop that saves leads."""
+    firsts: dict[tuple[object, ...], tuple[Sample, Outcome | str]] = {}
+    for entry in samples:
+        firsts.setdefault(_kind(entry[1]), entry)
+    leading = [firsts[kind] for kind in sorted(firsts)]
     return (*leading, *(entry for entry in samples if entry not in leading))
+
+
+def _kind(found: Outcome | str) -> tuple[object, ...]:
+    """Return what sorts outcomes: right ones first, drops that save before exits."""
+    if isinstance(found, str):
+        return (9,)
+    truth = ("right", "wrong", "no such class", "").index(found.truth_word)
+    return (truth, found.exited, not found.agrees, found.saved < 0)

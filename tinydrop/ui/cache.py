@@ -48,6 +48,11 @@ class BoundedCache(Generic[Key, Value]):
             ):
                 self._items.popitem(last=False)
 
+    def drop(self, key: Key) -> None:
+        """Forget one value, if it is there."""
+        with self._lock:
+            self._items.pop(key, None)
+
     def clear(self) -> None:
         """Forget everything."""
         with self._lock:

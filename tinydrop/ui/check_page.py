@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from tinydrop.check import FamiliesTable, check_model, known_models, read_families
+from tinydrop.assets import asset
+from tinydrop.check import PHASES, FamiliesTable, ModelReport, known_models, read_families
+from tinydrop.errands import ErrandError, Runner, run_errand
 from tinydrop.errors import SettingError, TinyDropError
 from tinydrop.ui.components import read_asset
 from tinydrop.ui.frames import alert
+from tinydrop.ui.lanes import HEAVY, Crowd, line_part
 from tinydrop.ui.layout import plain
-from tinydrop.ui.wiring import MODEL_QUEUE, PRIVATE, QUICK
+from tinydrop.ui.turns import Turns
+from tinydrop.ui.wiring import HEAVY as IN_HEAVY
+from tinydrop.ui.wiring import QUICK
 from tinydrop.views.check_card import models_table, report_card
 from tinydrop.views.markup import escape
 
 __all__ = ["Check", "check_page", "wire_check"]
 
 Parts = dict[str, Any]
-FAMILIES_FILE = Path(__file__).resolve().parents[2] / "assets" / "tables" / "families.json"
 FIRST = "vit_base_patch16_224"
+KIND = "check"
+BROKE = "The check broke, and it is our fault; try another model, or run tinydrop check."
 CHECK_HEADER = (
     '<header class="td-header"><h1>TinyDrop</h1>'
     "<p>Does your transformer run on kept patches alone? Proved, or refused with the reason.</p>"
@@ -30,13 +36,21 @@ CHECK_HEADER = (
 )
 
 
+log = logging.getLogger(__name__)
+
+
 class Check:
     """What the page's events call; the table is read once, checks are never remembered."""
+
+    def __init__(self, turns: Turns | None = None, runner: Runner = run_errand) -> None:
+        """Take whose turn it is, and what runs a check in a process of its own."""
+        self._turns = turns or Turns()
+        self._runner = runner
 
     @cached_property
     def table(self) -> FamiliesTable:
         """The bundled table of families."""
-        return read_families(FAMILIES_FILE)
+        return read_families(asset("tables", "families.json"))
 
     def open(self) -> dict[str, str]:
         """Return the page as it first shows: the table, and the card of its first model."""
@@ -59,11 +73,16 @@ class Check:
                 return {"report": report_card(report), "message": ""}
         raise SettingError(f"The table holds no model {model!r}; choose one of its rows.")
 
-    def run(self, model: object) -> Iterator[dict[str, str]]:
-        """Yield that a model is being checked, then its card.
+    def ask(self, session: str | None, model: object, ahead: int) -> dict[str, str]:
+        """Take the place of the session's older check, and return what stands there meanwhile.
 
         Only names that timm lists are taken: never a repository, a folder or an address. The model
         is shrunk, and one of more than 1 GB is refused, so a visitor cannot fill the machine.
+
+        Args:
+            session: whose check it is.
+            model: what the browser sent.
+            ahead: how many heavy jobs come first.
 
         Raises:
             SettingError: if timm lists no such model.
@@ -73,18 +92,60 @@ class Check:
                 f"timm lists no model {str(model)[:80]!r}; choose a name from the menu, "
                 "such as swin_tiny_patch4_window7_224."
             )
-        yield {
-            "message": "",
-            "report": f'<p class="td-state"><span class="td-spin"></span>Building {escape(model)} '
-            "with a few of its blocks, proving it, counting and timing it.</p>",
-        }
-        report = check_model(model, shrunk=True, timed=True)
-        yield {"message": "", "report": report_card(report)}
+        waits = line_part(HEAVY, ahead, "starting")
+        job = self._turns.claim(session, KIND)
+        return {"message": "", "job": job, "report": checking(model, waits)}
+
+    def run(self, session: str | None, job: str, model: str) -> Iterator[dict[str, str]]:
+        """Yield what a check is doing, then its card; nothing once a newer one has its place."""
+        if self._turns.stopped(job):
+            return
+        phase = "starting"
+        try:
+            for told in self._runner("check", {"model": model}, lambda: self._turns.stopped(job)):
+                if "result" in told:
+                    report = ModelReport.from_dict(told["result"])
+                    yield {"message": "", "report": report_card(report)}
+                    return
+                phase = str(told.get("phase", phase))
+                yield {"report": checking(model, phase_part(phase))}
+        except ErrandError as error:
+            if self._turns.replaced(session, KIND, job):
+                return
+            said = f'<p class="td-hint">Stopped while {escape(phase)}.</p>'
+            yield (
+                {"report": said} if error.stopped else {"message": alert(str(error)), "report": ""}
+            )
+        except RuntimeError:
+            log.exception("Checking %s broke", model)
+            yield {"message": alert(BROKE), "report": ""}
+
+    def stop(self, job: str) -> None:
+        """Stop a check."""
+        self._turns.stop(job)
+
+
+def checking(model: str, doing: str) -> str:
+    """Return the card of a check that is not over: what it is doing, and the way to stop it."""
+    return (
+        '<div class="tn-progress"><p class="td-state"><span class="td-spin" aria-hidden="true">'
+        f"</span>Checking {escape(model)}: {doing}</p>"
+        '<button type="button" class="td-button" data-action="stop">Stop</button></div>'
+    )
+
+
+def phase_part(phase: str) -> str:
+    """Return the phases with the one that is going on."""
+    if phase not in PHASES:
+        return f'<span role="status">{escape(phase)}</span>'
+    at = PHASES.index(phase)
+    named = [f"<b>{one}</b>" if one == phase else one for one in PHASES]
+    return f'<span role="status">{", ".join(named)} (step {at + 1} of {len(PHASES)})</span>'
 
 
 def check_page() -> Parts:
     """Lay the page out and return its components by name; it is filled when first shown."""
-    parts: Parts = {}
+    parts: Parts = {"job": gr.State("")}
     plain(CHECK_HEADER)
     parts["message"] = plain("", elem_classes=["tn-message"], elem_id="ck-message")
     with gr.Row(elem_id="ck-main"):
@@ -103,12 +164,14 @@ def check_page() -> Parts:
             gr.Column(elem_id="ck-right"),
             gr.Column(elem_classes=["td-card"], elem_id="ck-card-report"),
         ):
-            parts["report"] = plain("", elem_id="ck-report")
+            parts["report"] = plain(
+                "", js_on_load=read_asset("tune-progress.js"), elem_id="ck-report"
+            )
     parts["foot"] = plain("")
     return parts
 
 
-def wire_check(tab: gr.Tab, parts: Parts, check: Check) -> None:
+def wire_check(tab: gr.Tab, parts: Parts, check: Check, crowd: Crowd) -> None:
     """Connect the page's events to their handlers."""
     shown = [parts[name] for name in ("message", "report", "models", "foot")]
 
@@ -132,20 +195,20 @@ def wire_check(tab: gr.Tab, parts: Parts, check: Check) -> None:
 
     parts["models"].open(show, None, shown, trigger_mode="always_last", **QUICK)
 
-    def run(model: object) -> Iterator[dict[Any, Any]]:
+    def ask(model: object, request: gr.Request) -> dict[Any, Any]:
         try:
-            for updates in check.run(model):
-                yield {parts[name]: value for name, value in updates.items()}
+            found = check.ask(request.session_hash, model, crowd.behind(HEAVY))
         except TinyDropError as error:
-            yield {parts["message"]: alert(str(error))}
+            found = {"message": alert(str(error)), "job": ""}
+        return {parts[name]: value for name, value in found.items()}
 
-    gr.on(
-        [parts["go"].click],
-        run,
-        [parts["model"]],
-        shown,
-        show_progress="hidden",
-        trigger_mode="once",
-        **PRIVATE,
-        **MODEL_QUEUE,
-    )
+    def run(job: str, model: str, request: gr.Request) -> Iterator[dict[Any, Any]]:
+        for updates in check.run(request.session_hash, job, model):
+            yield {parts[name]: value for name, value in updates.items()}
+
+    # A second click is heard at once and takes the place of the first, whether that one waits
+    # or runs: the queue holds what is new, and what is old stops.
+    parts["go"].click(
+        ask, [parts["model"]], [*shown, parts["job"]], trigger_mode="multiple", **QUICK
+    ).then(run, [parts["job"], parts["model"]], shown, trigger_mode="multiple", **IN_HEAVY)
+    parts["report"].stop(check.stop, [parts["job"]], None, **QUICK)

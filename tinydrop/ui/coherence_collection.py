@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from tinydrop.assets import asset
 from tinydrop.backbones import POSITION_MODES
 from tinydrop.budget import BUDGET_LEVELS
 from tinydrop.coherence import describe_coherence, describe_map, judge_coherence
@@ -39,19 +40,18 @@ from tinydrop.ui.tune_bench import Benches
 from tinydrop.views.coherence_gallery import Card, Said, opened_html
 from tinydrop.views.coherence_measures import measure_bars, verdict_line
 
-__all__ = ["TABLES_FOLDER", "Collection"]
+__all__ = ["Collection"]
 
-TABLES_FOLDER = Path(__file__).resolve().parents[2] / "assets" / "tables"
 Table = TypeVar("Table")
 
 
 class Collection:
     """One trace with its tables; each table is there, or a sentence says why it is not."""
 
-    def __init__(self, benches: Benches, folder: Path = TABLES_FOLDER) -> None:
+    def __init__(self, benches: Benches, folder: Path | None = None) -> None:
         """Take the traces and where the tables lie; nothing is read before it is asked for."""
         self._benches = benches
-        self._folder = folder
+        self._folder = folder or asset("tables")
         self._levels: BoundedCache[int, Failures] = BoundedCache(BUDGET_LEVELS)
 
     @property

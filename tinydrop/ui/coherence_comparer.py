@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -12,9 +13,8 @@ from tinydrop.budget import BUDGET_LEVELS, num_keep
 from tinydrop.coherence import describe_map
 from tinydrop.errors import SettingError
 from tinydrop.pipeline import Guide, Selected
-from tinydrop.quality import reversed_order
-from tinydrop.saliency import compute_saliency
-from tinydrop.selection import select_tokens
+from tinydrop.quality import film_steps
+from tinydrop.selection import reversed_order, select_tokens
 from tinydrop.tokens import PatchGrid, Saliency, TokenSelection
 from tinydrop.ui.cache import BoundedCache
 from tinydrop.ui.coherence_study import (
@@ -26,6 +26,7 @@ from tinydrop.ui.coherence_study import (
     Tile,
     unknown,
 )
+from tinydrop.ui.samples import known_truth
 from tinydrop.ui.studio import Studio
 
 __all__ = ["Comparer"]
@@ -52,13 +53,13 @@ class Comparer:
         for name in ARRANGEMENTS:
             self.studio.guide(replace(study.look, selector=name))
         key = (study.look.source, study.look.pair)
-        found = self.studio.ranking(study.look)
+        found = self.studio.ranking(replace(study.look, selector="gradcam"))
         if self._stills.get(key) is None and found is not None:
-            pipeline, guide, _ = found
-            (raw,) = compute_saliency(
-                pipeline.pair.guidance, guide.features, [guide.answer.class_index], "gradcam"
-            )
-            self._stills.put(key, _still(guide, pipeline.pair.target.spec.grid, raw))
+            pipeline, guide, ranked = found
+            if ranked.raw is not None:
+                still = _still(guide, pipeline.pair.target.spec.grid, ranked.raw)
+                truth = known_truth(study.look.sample, pipeline.pair)
+                self._stills.put(key, replace(still, truth=truth))
 
     def compare(self, study: Study, level: int) -> Comparison | None:
         """Return what is known without running a model; None before ``ensure``.
@@ -127,14 +128,29 @@ class Comparer:
         if order is None:
             return ()
         tiles = []
-        for k in range(1, grid.num_patches + 1):
+        for k in film_steps(grid.num_patches, exact=True):
             kept = select_tokens(order, grid, k, study.arrangement)
             known = self.studio.known(study.look, kept, study.positions)
             tiles.append(Tile(study.arrangement, kept, study.positions, known))
         return tuple(tiles)
 
-    def run(self, study: Study, level: int, seconds: float = SLICE_SECONDS) -> None:
+    def run(
+        self,
+        study: Study,
+        level: int,
+        seconds: float = SLICE_SECONDS,
+        hurry: Callable[[], bool] = lambda: False,
+        *,
+        films: bool = False,
+    ) -> None:
         """Run what the stage waits for, or else a slice of what the rest of the page waits for.
+
+        Args:
+            study: the wish.
+            level: 1 to 16.
+            seconds: how long a slice may take.
+            hurry: asked after every answer but those of the stage whether somebody else waits.
+            films: True for a slice of the film of every K, and of nothing else.
 
         Raises:
             TinyDropError: if a model cannot run.
@@ -145,11 +161,12 @@ class Comparer:
             return
         end = time.monotonic() + seconds
         wanted = list(comparison.urgent or comparison.rest)
-        if not wanted and study.filming:
+        if films:
             wanted = list(unknown(self.every(comparison)))
         for tile in wanted:
             self.studio.classify(study.look, tile.selection, tile.positions)
-            if not comparison.urgent and time.monotonic() > end:
+            urgent = comparison.urgent and not films
+            if not urgent and (time.monotonic() > end or hurry()):
                 break
 
 

@@ -9,10 +9,13 @@ import torch
 
 from tinydrop.backbones.target import place_kept
 from tinydrop.coherence import describe_coherence, judge_coherence
+from tinydrop.images import Picture, View
 from tinydrop.results import Answer
 from tinydrop.tokens import TokenSelection
 from tinydrop.ui.coherence_study import PAINTED, Comparison, Tile, film_of
-from tinydrop.ui.frames import STAGE_SIDE
+from tinydrop.ui.frames import NOT_YET, STAGE_SIDE
+from tinydrop.ui.lanes import HEAVY, QUICK_LANE, line_part
+from tinydrop.ui.look import Look
 from tinydrop.ui.samples import Sample
 from tinydrop.ui.texts import FAILED, SELECTOR_NOTES
 from tinydrop.views.coherence_film import Cell, exact_part, film_cells, film_sentence
@@ -30,7 +33,7 @@ from tinydrop.views.markup import escape
 from tinydrop.views.stage import map_layer, mask_layer, picture_layer
 from tinydrop.views.words import Part
 
-__all__ = ["ask", "film", "moving", "ranked_map", "still", "waiting"]
+__all__ = ["arriving", "ask", "film", "moving", "ranked_map", "still", "waiting"]
 
 Frame = dict[str, str]
 
@@ -65,24 +68,43 @@ def moving(comparison: Comparison, *, stopped: bool) -> Frame:
     }
 
 
-def waiting(key: int, *, stopped: bool) -> Frame:
-    """Return the page while not even the guidance has looked."""
+def waiting(look: Look, key: int, ahead: int, *, stopped: bool) -> Frame:
+    """Return the page while not even the guidance has looked.
+
+    Args:
+        look: picture and pair.
+        key: names the wish.
+        ahead: how many events come first.
+        stopped: True where nothing will come.
+    """
     if stopped:
         return {"say": f'<p class="td-say">{FAILED}</p>', "ask": "<i data-ask></i>"}
+    line = line_part(QUICK_LANE, ahead, "the guidance looks first")
+    sample = escape(look.sample or "")
     return {
-        "say": '<p class="td-say">Looking…</p>',
-        "ask": f'<i data-ask data-pending="{key}" data-urgent="1"></i>',
+        "say": '<div data-waiting><p class="td-say">Looking…</p><p class="td-state">'
+        f'<i class="td-spin" aria-hidden="true"></i>{line}</p></div>',
+        "ask": f'<i data-ask data-sample="{sample}" data-pending="{key}" data-urgent="1"></i>',
+    }
+
+
+def arriving(look: Look, picture: Picture, view: View, sample: Sample | None) -> Frame:
+    """Return the page for a picture that no model has seen: itself, and nothing of the last one."""
+    return {
+        "picture": picture_layer(view.crop(picture, STAGE_SIDE), _seen(look, sample)),
+        "credit": f'<p class="td-hint">{escape(_credit(look, sample))}.</p>',
+        **dict.fromkeys(("map", "mask", "exact", "measures"), ""),
+        **dict.fromkeys(("tiles", "modes", "film", "verdict", "paint"), NOT_YET),
     }
 
 
 def still(comparison: Comparison, sample: Sample | None) -> Frame:
     """Return what only another picture, pair or arrangement changes: picture, map and ranks."""
-    study, guide = comparison.study, comparison.guide
+    look, guide = comparison.study.look, comparison.guide
     crop = guide.view.crop(guide.picture, STAGE_SIDE)
-    seen = f"{study.look.name}, the part that the models see" if sample is None else sample.alt
-    credit = f"{sample.title}, {sample.credit}" if sample else f"Your picture: {study.look.name}"
+    credit = _credit(look, sample)
     return {
-        "picture": picture_layer(crop, seen) + photo_part(comparison.still.thumb),
+        "picture": picture_layer(crop, _seen(look, sample)) + photo_part(comparison.still.thumb),
         "map": ranked_map(comparison),
         "credit": f'<p class="td-hint">{escape(credit)}. Map: {comparison.still.map_words} of the '
         "guidance.</p>",
@@ -124,7 +146,15 @@ def film(comparison: Comparison, every: Sequence[Tile], *, stopped: bool) -> Fra
         "film": f'<p class="td-hint">Arrangement: {title}{placed}. Below each: K, the patches '
         f'kept.</p><div class="ch-sentence" aria-live="polite">{sentence}</div>'
         f"{film_cells(cells, full)}{_areas(comparison)}",
-        "exact": exact_part(singles, exact, full, names, filming=study.filming, stopped=stopped),
+        "exact": exact_part(
+            singles,
+            exact,
+            full,
+            names,
+            filming=study.filming,
+            stopped=stopped,
+            place=line_part(HEAVY, None),
+        ),
     }
 
 
@@ -143,7 +173,17 @@ def ask(comparison: Comparison, unfilmed: int, *, stopped: bool) -> Frame:
         return {"ask": f'<i data-ask data-sample="{sample}"></i>'}
     key = f"{hash((study, comparison.level))}-{urgent}-{rest}-{unfilmed}"
     asked = f'data-pending="{key}" data-urgent="{int(urgent > 0)}"'
+    if not urgent + rest:
+        asked += ' data-heavy="1"'
     return {"ask": f'<i data-ask data-sample="{sample}" {asked}></i>'}
+
+
+def _seen(look: Look, sample: Sample | None) -> str:
+    return f"{look.name}, the part that the models see" if sample is None else sample.alt
+
+
+def _credit(look: Look, sample: Sample | None) -> str:
+    return f"{sample.title}, {sample.credit}" if sample else f"Your picture: {look.name}"
 
 
 def _areas(comparison: Comparison) -> str:
@@ -216,7 +256,13 @@ def _tiles(comparison: Comparison, *, stopped: bool) -> str:
     label = f"Arrangements of {comparison.num_keep} of {comparison.grid.num_patches} patches"
     note = SELECTOR_NOTES.get(chosen, PAINTED_NOTE)
     return (
-        multiples(tiles, comparison.full.answer, label, stopped=stopped)
+        multiples(
+            tiles,
+            comparison.full.answer,
+            label,
+            stopped=stopped,
+            truth=comparison.still.truth,
+        )
         + f'<p class="td-hint"><b>{ARRANGEMENT_TITLES[chosen]}</b>: {escape(note)}</p>'
     )
 
@@ -233,7 +279,13 @@ def _modes(comparison: Comparison, *, stopped: bool) -> str:
     ]  # fmt: skip
     label = "Where the target believes the patches on the stage to be"
     return (
-        multiples(tiles, comparison.full.answer, label, stopped=stopped)
+        multiples(
+            tiles,
+            comparison.full.answer,
+            label,
+            stopped=stopped,
+            truth=comparison.still.truth,
+        )
         + f'<p class="td-hint"><b>{POSITION_TITLES[stage.positions]}</b>: '
         f"{POSITION_NOTES[stage.positions]}</p>"
     )

@@ -14,6 +14,7 @@ from tinydrop.ui.answering import Updates, level_of, told
 from tinydrop.ui.coherence_comparer import Comparer
 from tinydrop.ui.coherence_study import PAINTED, Comparison, Study, unknown
 from tinydrop.ui.frames import gallery
+from tinydrop.ui.lanes import QUICK_LANE, Crowd, Idle
 from tinydrop.ui.look import Look
 from tinydrop.ui.samples import Sample, find_sample
 from tinydrop.ui.studio import Studio
@@ -29,8 +30,12 @@ MAX_PAINTED = 4096
 class Coherence:
     """The page's events over one studio; holds nothing of a visitor."""
 
-    def __init__(self, studio: Studio, samples: Sequence[Sample]) -> None:
+    def __init__(
+        self, studio: Studio, samples: Sequence[Sample], crowd: Crowd | None = None
+    ) -> None:
+        """Take the studio, the samples and who waits."""
         self.studio = studio
+        self.crowd = crowd or Idle()
         self.samples = samples
         self.comparer = Comparer(studio)
 
@@ -151,17 +156,46 @@ class Coherence:
         """Run some of what is missing: the chained ``settle`` then shows it."""
 
         def work(study: Study) -> Updates:
-            self.comparer.run(study, level_of(level))
+            self.comparer.run(
+                study, level_of(level), hurry=lambda: self.crowd.waiting(QUICK_LANE) > 0
+            )
             return {"failed": 0}
 
         key = _key(study, level)
         return self._studied(study, work, lambda: {"failed": key}, quiet=True)
 
-    def settle(self, study: Study | None, level: Any, failed: Any) -> Updates:
-        """Show what is known after a run, without running anything."""
+    def run_film(self, study: Study | None, level: Any) -> Updates:
+        """Run some of the film of every K, giving way to every quick event."""
 
         def work(study: Study) -> Updates:
-            return self._filmed(study, level, stopped=failed == _key(study, level))
+            if study.filming:
+                self.comparer.run(
+                    study, level_of(level), hurry=lambda: self.crowd.busy(QUICK_LANE), films=True
+                )
+            return {"failed": 0}
+
+        key = _key(study, level)
+        return self._studied(study, work, lambda: {"failed": key}, quiet=True)
+
+    def settle(
+        self, study: Study | None, level: Any, failed: Any, staged: str | None = None
+    ) -> Updates:
+        """Show what is known after a run, without running anything.
+
+        Args:
+            study: the wish.
+            level: 1 to 16.
+            failed: names the wish that failed, if one did.
+            staged: what is on the stage; another picture brings its map and its notes. None where
+                they are not asked for.
+        """
+
+        def work(study: Study) -> Updates:
+            moved = self._filmed(study, level, stopped=failed == _key(study, level))
+            key = _stage_key(study)
+            if staged in (None, key) or "mask" not in moved:
+                return moved
+            return moved | self._still(study, level) | {"staged": key}
 
         return self._studied(study, work, quiet=True)
 
@@ -178,22 +212,37 @@ class Coherence:
         new = replace(study, look=look, filming=False)
         if not study.pinned:
             new = replace(new, painted=None, by_hand=False)
-        self.comparer.ensure(new)
-        return self._staged(new, level)
+        kept = level_of(level)
+        picture, view = self.studio.arrive(look)
+        if self.comparer.compare(new, kept) is not None:
+            return self._staged(new, level)
+        sample_of = find_sample(self.samples, sample) if sample else None
+        ahead = self.crowd.behind(QUICK_LANE)
+        return {
+            **frames.arriving(look, picture, view, sample_of),
+            **frames.waiting(look, _key(new, level), ahead, stopped=False),
+            "study": new,
+            "staged": "",
+        }
 
     def _moving(self, study: Study, level: Any) -> Updates:
         """Return what the level moves, without a model."""
         found = self.comparer.compare(study, level_of(level))
         if found is None:
-            return dict(frames.waiting(_key(study, level), stopped=False))
+            return self._waiting(study, level, stopped=False)
         unfilmed = len(unknown(self.comparer.every(found))) if study.filming else 0
         return {**frames.moving(found, stopped=False), **frames.ask(found, unfilmed, stopped=False)}
+
+    def _waiting(self, study: Study, level: Any, *, stopped: bool) -> Updates:
+        """Return what stands on the page while not even the guidance has looked."""
+        ahead = self.crowd.behind(QUICK_LANE)
+        return dict(frames.waiting(study.look, _key(study, level), ahead, stopped=stopped))
 
     def _filmed(self, study: Study, level: Any, *, stopped: bool = False) -> Updates:
         """Return the same and the film."""
         found = self.comparer.compare(study, level_of(level))
         if found is None:
-            return dict(frames.waiting(_key(study, level), stopped=stopped))
+            return self._waiting(study, level, stopped=stopped)
         every = self.comparer.every(found)
         unfilmed = len(unknown(every)) if study.filming else 0
         return {
@@ -204,13 +253,18 @@ class Coherence:
 
     def _staged(self, study: Study, level: Any) -> Updates:
         """Return the whole page."""
-        name = study.look.sample
-        sample = find_sample(self.samples, name) if name else None
         return {
-            **frames.still(self._known(study, level), sample),
+            **self._still(study, level),
             **self._filmed(study, level),
             "study": study,
+            "staged": _stage_key(study),
         }
+
+    def _still(self, study: Study, level: Any) -> Updates:
+        """Return what only another picture or pair changes."""
+        name = study.look.sample
+        sample = find_sample(self.samples, name) if name else None
+        return dict(frames.still(self._known(study, level), sample))
 
     def _known(self, study: Study, level: Any) -> Comparison:
         found = self.comparer.compare(study, level_of(level))
@@ -239,6 +293,11 @@ class Coherence:
 def _key(study: Study | None, level: Any) -> int:
     """Name a wish, so that one that failed is not asked for again and again."""
     return hash((study, level))
+
+
+def _stage_key(study: Study) -> str:
+    """Name what the map and the notes on the stage belong to."""
+    return f"{study.look.source}|{study.look.pair}"
 
 
 def _patches(wish: Any) -> frozenset[int] | None:

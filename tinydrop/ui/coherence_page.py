@@ -47,7 +47,7 @@ LOGIT_NOTE = (
 
 def coherence_page() -> Parts:
     """Lay the page out, section by section, and return its components by name."""
-    parts: Parts = {"study": gr.State(None), "failed": gr.State(0)}
+    parts: Parts = {"study": gr.State(None), "failed": gr.State(0), "staged": gr.State("")}
     plain(HEADER)
     parts["message"] = plain("", elem_classes=["tn-message"], elem_id="ch-message")
     parts["ask"] = gr.HTML(

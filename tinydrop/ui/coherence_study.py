@@ -17,8 +17,8 @@ from tinydrop.budget import num_keep
 from tinydrop.coherence import Entry
 from tinydrop.errors import SettingError
 from tinydrop.pipeline import Guide
-from tinydrop.quality import Film, Frame, area_under, kept_counts
-from tinydrop.results import Answer, softmax
+from tinydrop.quality import Film, area_under, film_frames, kept_counts
+from tinydrop.results import Answer, Truth, softmax
 from tinydrop.tokens import PatchGrid, Saliency, TokenSelection
 from tinydrop.ui.look import Look
 
@@ -93,11 +93,13 @@ class Still:
         thumb: the region that the models see, small, a whole number of pixels per patch.
         map_entries: the measures of the guidance's own map; see ``describe_map``.
         map_words: which map that is.
+        truth: what the picture shows, where that is known.
     """
 
     thumb: Image.Image
     map_entries: Mapping[str, Entry]
     map_words: str
+    truth: Truth | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,16 +184,12 @@ class Comparison:
 
 def film_of(comparison: Comparison, tiles: tuple[Tile, ...]) -> Film | None:
     """Return the film of tiles with rising K, the last one with every patch; None if unfinished."""
-    order, frames, before = comparison.order, [], 0
-    if order is None or not tiles:
+    grid, order = comparison.grid, comparison.order
+    known = [(one.selection.num_keep, one.answer) for one in tiles if one.answer is not None]
+    if order is None or not tiles or len(known) < len(tiles):
         return None
-    for tile in tiles:
-        k = tile.selection.num_keep
-        if tile.answer is None:
-            return None
-        frames.append(Frame(k, tuple(order[before:k].tolist()), tile.answer))
-        before = k
-    return Film(comparison.grid, comparison.study.arrangement, tuple(frames))
+    frames = tuple(film_frames(grid, order, known))
+    return Film(grid, comparison.study.arrangement, frames)
 
 
 def unknown(tiles: tuple[Tile, ...]) -> tuple[Tile, ...]:

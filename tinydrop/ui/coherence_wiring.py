@@ -11,7 +11,7 @@ import gradio as gr
 from tinydrop.ui.answering import Updates
 from tinydrop.ui.coherence_handlers import Coherence
 from tinydrop.ui.events import Parts, keyed, named, payload, some
-from tinydrop.ui.wiring import MODEL, QUICK
+from tinydrop.ui.wiring import HEAVY, MODEL, QUICK
 
 __all__ = ["wire_coherence"]
 
@@ -24,7 +24,7 @@ MOVING = (
 )  # fmt: skip
 FILMED = (*MOVING, "film", "exact")
 RANKED = (*FILMED, "map")
-STAGED = (*RANKED, "picture", "credit")
+STAGED = (*RANKED, "picture", "credit", "staged")
 
 
 def wire_coherence(tab: gr.Tab, parts: Parts, coherence: Coherence, explore_parts: Parts) -> None:
@@ -55,14 +55,14 @@ def wire_coherence(tab: gr.Tab, parts: Parts, coherence: Coherence, explore_part
         [study, level],
         some(parts, STAGED),
         trigger_mode="multiple",
-        **MODEL,
+        **QUICK,
     )
     parts["drop"].upload(
         named(parts, coherence.upload),
         [study, parts["drop"], level],
         some(parts, STAGED),
         trigger_mode="always_last",
-        **MODEL,
+        **QUICK,
     )
     _wire_painting(parts, coherence)
     _wire_answers(parts, coherence)
@@ -83,13 +83,22 @@ def _wire_painting(parts: Parts, coherence: Coherence) -> None:
 def _wire_answers(parts: Parts, coherence: Coherence) -> None:
     """Let the page ask for what it lacks, a slice at a time, until nothing is missing."""
     study, level, failed = parts["study"], parts["level"], parts["failed"]
-    parts["ask"].pending(
-        named(parts, coherence.run),
-        [study, level],
-        some(parts, ("message", "failed")),
-        trigger_mode="always_last",
-        **MODEL,
-    ).then(named(parts, coherence.settle), [study, level, failed], some(parts, FILMED), **QUICK)
+    for ask, run, lane in (
+        (parts["ask"].pending, coherence.run, MODEL),
+        (parts["ask"].film, coherence.run_film, HEAVY),
+    ):
+        ask(
+            named(parts, run),
+            [study, level],
+            some(parts, ("message", "failed")),
+            trigger_mode="always_last",
+            **lane,
+        ).then(
+            named(parts, coherence.settle),
+            [study, level, failed, parts["staged"]],
+            some(parts, STAGED),
+            **QUICK,
+        )
 
     outputs = some(parts, FILMED)
     parts["exact"].film(

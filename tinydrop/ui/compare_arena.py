@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
 from PIL import Image
 
 from tinydrop.budget import BUDGET_LEVELS
-from tinydrop.comparison import METHODS, budget_of, contend, costed_plans, duel, place_within, slim
+from tinydrop.comparison import (
+    METHODS,
+    budget_of,
+    contend,
+    costed_plans,
+    duel,
+    place_within,
+    plan_within,
+    slim,
+)
 from tinydrop.errors import TinyDropError
-from tinydrop.pairs import BUNDLED_STUDENTS, Student, load_student
+from tinydrop.pairs import Student, bundled_students, load_student
 from tinydrop.pipeline import Guide, TinyDrop
-from tinydrop.reduction import drop_plan, plan_macs
+from tinydrop.reduction import drop_plan, plan_macs, why_not_reducible
 from tinydrop.ui.cache import BoundedCache
 from tinydrop.ui.compare_bout import Bout, Entrant, Places, Still, student_entrant
 from tinydrop.ui.look import BUNDLED, Look
+from tinydrop.ui.samples import known_truth
 from tinydrop.ui.studio import Studio
 from tinydrop.views.compare_tokens import tokens_image
 from tinydrop.views.compare_words import RANKERS
@@ -25,16 +38,31 @@ from tinydrop.views.markup import data_uri
 __all__ = ["Arena"]
 
 TILE_SIDE, LARGE_SIDE = 128, 384
+SLICE_SECONDS = 0.4
+"""What is missing is run in slices of this length, so that nobody holds the models for long."""
 Key = tuple[str, str]
+_Work = tuple[str, str, int, str]
 
 
 class Arena:
     """Bouts over one studio; holds nothing of a visitor but bounded small pictures and answers."""
 
-    def __init__(self, studio: Studio, students: Sequence[Path] = BUNDLED_STUDENTS) -> None:
-        """Take the studio and where the students of its bundled pair lie, if they are there."""
+    def __init__(
+        self,
+        studio: Studio,
+        students: Sequence[Path] | None = None,
+        seconds: float = SLICE_SECONDS,
+    ) -> None:
+        """Take the studio, where its bundled pair's students lie, and how long a run may take.
+
+        Without ``students`` they are those that come with the project.
+        """
         self.studio = studio
-        self._folders = tuple(students)
+        self._seconds = seconds
+        self._lock = threading.Lock()
+        self._working: BoundedCache[_Work, Iterator[None]] = BoundedCache(32)
+        self._steps: BoundedCache[_Work, int] = BoundedCache(64)
+        self._folders = tuple(bundled_students() if students is None else students)
         self._stills: BoundedCache[Key, Still] = BoundedCache(32)
         self._bouts: BoundedCache[tuple[str, str, int], Bout] = BoundedCache(256)
         self._places: BoundedCache[tuple[str, str, int], Places] = BoundedCache(256)
@@ -80,8 +108,19 @@ class Arena:
         )
         return tuple(name for name, known in there if not known)
 
-    def run(self, look: Look, level: int) -> None:
-        """Run the next of what is missing.
+    def progress(self, look: Look, level: int) -> str:
+        """Return what changes with every ``run`` that is not the last one."""
+        missing = self.missing(look, level)
+        steps = self._steps.get((*_key(look), level, missing[0])) if missing else 0
+        return f"{len(missing)}-{steps or 0}"
+
+    def run(self, look: Look, level: int, hurry: Callable[[], bool] = lambda: False) -> None:
+        """Run a slice of the next of what is missing; at least one step of it.
+
+        Args:
+            look: picture and pair.
+            level: 1 to 16.
+            hurry: asked after every step whether somebody else waits.
 
         Raises:
             PictureError: if the picture cannot be used.
@@ -95,16 +134,41 @@ class Arena:
         if found is None:
             return
         drop, guide, _ = found
-        key = (*_key(look), level)
-        if wanted[0] == "bout":
-            still = self.still(look)
-            if still is None:
-                still = self._make_still(look, drop, guide)
-                self._stills.put(_key(look), still)
-            if self.bout(look, level) is None:
-                self._bouts.put(key, _bout(drop, guide, still, level))
-        else:
-            self._places.put(key, _places(drop, guide, level))
+        key = (*_key(look), level, wanted[0])
+        with self._lock:
+            work = self._working.get(key)
+            if work is None:
+                make = self._bout_steps if wanted[0] == "bout" else self._place_steps
+                work = make(look, level, drop, guide)
+                self._working.put(key, work)
+            self._work(key, work, hurry)
+
+    def _work(self, key: _Work, work: Iterator[None], hurry: Callable[[], bool]) -> None:
+        """Go on with a work until it is over, its slice is, or somebody waits."""
+        end = time.monotonic() + self._seconds
+        try:
+            for _ in work:
+                self._steps.put(key, (self._steps.get(key) or 0) + 1)
+                if time.monotonic() > end or hurry():
+                    return
+        except Exception:
+            self._working.drop(key)
+            raise
+        self._working.drop(key)
+
+    def _bout_steps(self, look: Look, level: int, drop: TinyDrop, guide: Guide) -> Iterator[None]:
+        still = self.still(look)
+        if still is None:
+            still = self._make_still(look, drop, guide)
+            self._stills.put(_key(look), still)
+            yield
+        if self.bout(look, level) is None:
+            bout = yield from _bout(drop, guide, still, level)
+            self._bouts.put((*_key(look), level), bout)
+
+    def _place_steps(self, look: Look, level: int, drop: TinyDrop, guide: Guide) -> Iterator[None]:
+        places = yield from _places(drop, guide, level)
+        self._places.put((*_key(look), level), places)
 
     def _make_still(self, look: Look, drop: TinyDrop, guide: Guide) -> Still:
         self.studio.classify(look, None)
@@ -114,9 +178,11 @@ class Arena:
         spec = drop.pair.target.spec
         grid, everything = spec.grid, spec.grid.num_patches
         whole = budget_of(spec, BUDGET_LEVELS)
+        # The same number as on the Explore page: its confidence is calibrated, the target's raw.
+        calibrated = replace(guide.answer, temperature=drop.pair.setting.temperature)
         yardsticks = (
             Entrant("target", full, whole, blocks=(everything,) * spec.depth, left=everything),
-            Entrant("guidance", guide.answer, 0, drop.cost(0).guidance),
+            Entrant("guidance", calibrated, 0, drop.cost(0).guidance),
         )
         slims = tuple(slim(one.model, drop, guide) for one in self.students)
         students = tuple(
@@ -131,7 +197,8 @@ class Arena:
         still = Still(crop, grid, spec.depth, yardsticks, students, slims, {})
         pictures = {one.key: plain for one in yardsticks}
         pictures |= {one.key: data_uri(_draw(still, one, small), "JPEG") for one in students}
-        return Still(crop, grid, spec.depth, yardsticks, students, slims, pictures)
+        truth = known_truth(look.sample, drop.pair)
+        return replace(still, pictures=pictures, truth=truth)
 
 
 def _draw(still: Still, one: Entrant, crop: Image.Image | None = None) -> Image.Image:
@@ -148,21 +215,25 @@ def _small(crop: Image.Image, rows: int, cols: int) -> Image.Image:
     return crop.resize((cols * cell, rows * cell), Image.Resampling.LANCZOS)
 
 
-def _bout(drop: TinyDrop, guide: Guide, still: Still, level: int) -> Bout:
+def _bout(drop: TinyDrop, guide: Guide, still: Still, level: int) -> Generator[None, None, Bout]:
     spec = drop.pair.target.spec
     budget = budget_of(spec, level)
-    methods = {one.method: Entrant.of(one) for one in duel(drop, guide, budget)}
-    absent = {}
+    methods, absent, pictures = {}, {}, {}
+    small = _small(still.crop, still.grid.rows, still.grid.cols)
     for name in METHODS:
-        if name not in methods:
+        plan = plan_within(spec, name, budget)
+        if plan is not None and why_not_reducible(drop.pair.target, plan) is None:
+            (one,) = map(Entrant.of, duel(drop, guide, budget, (name,)))
+            methods[name] = one
+            pictures[name] = data_uri(_draw(still, one, small), "JPEG")
+        else:
             plans = costed_plans(spec, name)
             absent[name] = plans[0][0] if plans and plans[0][0] > budget else None
-    small = _small(still.crop, still.grid.rows, still.grid.cols)
-    pictures = {name: data_uri(_draw(still, one, small), "JPEG") for name, one in methods.items()}
+        yield
     return Bout(level, budget, methods, absent, pictures)
 
 
-def _places(drop: TinyDrop, guide: Guide, level: int) -> Places:
+def _places(drop: TinyDrop, guide: Guide, level: int) -> Generator[None, None, Places]:
     spec = drop.pair.target.spec
     budget, patches = budget_of(spec, level), spec.grid.num_patches
     keeps: list[int | None] = []
@@ -177,6 +248,7 @@ def _places(drop: TinyDrop, guide: Guide, level: int) -> Places:
                 selector = None if by == "attention" else ranker
                 one = contend(drop, guide, ranker, own, selector=selector)
                 found[ranker, block] = Entrant.of(one)
+                yield
     least = tuple(
         plan_macs(spec, drop_plan(patches, spec.depth, 1, block)).total
         for block in range(spec.depth)

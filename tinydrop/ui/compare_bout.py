@@ -15,7 +15,7 @@ from PIL import Image
 
 from tinydrop.comparison import REFERENCE, Contender, SlimContender
 from tinydrop.pairs import Student
-from tinydrop.results import Answer
+from tinydrop.results import Answer, Truth
 from tinydrop.tokens import PatchGrid
 from tinydrop.ui.look import Look
 from tinydrop.views.compare_words import step_words
@@ -94,6 +94,7 @@ class Still:
         students: the trained students, the dearest first.
         slims: what each of them made of its tokens, in the same order.
         pictures: entrant of these -> its small picture as a data address.
+        truth: what the picture shows, where that is known.
     """
 
     crop: Image.Image
@@ -103,6 +104,7 @@ class Still:
     students: tuple[Entrant, ...]
     slims: tuple[SlimContender, ...]
     pictures: Mapping[str, str]
+    truth: Truth | None = None
 
     @property
     def full(self) -> Answer:

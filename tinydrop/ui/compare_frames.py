@@ -8,6 +8,8 @@ from tinydrop.budget import num_keep
 from tinydrop.comparison import METHODS
 from tinydrop.results import softmax
 from tinydrop.ui.compare_bout import Bout, Contest, Entrant, Places, Still
+from tinydrop.ui.frames import NOT_YET
+from tinydrop.ui.lanes import QUICK_LANE, line_part
 from tinydrop.ui.samples import Sample
 from tinydrop.ui.texts import FAILED
 from tinydrop.views.compare_opened import Opened, opened_html, said_html
@@ -29,7 +31,7 @@ from tinydrop.views.compare_words import (
 )
 from tinydrop.views.markup import escape
 
-__all__ = ["ask", "cost", "moving", "opened", "place", "still_frame", "waiting"]
+__all__ = ["arriving", "ask", "cost", "moving", "opened", "place", "still_frame", "waiting"]
 
 Frame = dict[str, str]
 Large = Callable[[Still, Entrant], str]
@@ -67,28 +69,62 @@ def moving(
         "say": said_html(
             same, len(bout.methods), full, share(bout.budget, still.full_macs), len(bout.absent)
         ),
-        "tiles": tiles_html(_sections(still, bout, words), full, still.full_macs, contest.opened),
+        "tiles": tiles_html(
+            _sections(still, bout, words), full, still.full_macs, contest.opened, still.truth
+        ),
         "open": opened(still, bout, contest, words, large),
     }
 
 
-def waiting(key: int, *, stopped: bool) -> Frame:
-    """Return the page while the methods have not run at this level."""
+def waiting(contest: Contest, key: str, ahead: int, *, stopped: bool) -> Frame:
+    """Return the page while the methods have not run at this level.
+
+    Args:
+        contest: the wish.
+        key: names what is asked for; it asks again whenever this changes.
+        ahead: how many events come first.
+        stopped: True where nothing will come.
+    """
     if stopped:
         return {"say": f'<p class="td-say">{FAILED}</p>', "ask": "<i data-ask></i>"}
+    line = line_part(QUICK_LANE, ahead)
     return {
-        "say": said_html(0, 0, None, "", 0),
-        "ask": f'<i data-ask data-pending="{key}" data-urgent="1"></i>',
+        "say": f'{said_html(0, 0, None, "", 0)}<p class="td-state td-place">{line}</p>',
+        "ask": ask(contest, key, ("bout",), stopped=False),
     }
 
 
-def ask(contest: Contest, key: int, missing: tuple[str, ...], *, stopped: bool) -> str:
+def arriving(contest: Contest, picture: str, credit: Sample | None) -> Frame:
+    """Return what stands on the page for a picture that no model has seen: itself, dimmed.
+
+    Args:
+        contest: the wish.
+        picture: as HTML.
+        credit: the sample it is; None for a visitor's own.
+    """
+    return {
+        "open": f'<div class="cp-open" data-waiting>{picture}</div>',
+        "credit": _credit(contest, credit),
+        "tiles": NOT_YET,
+        "slim": NOT_YET,
+        "place": NOT_YET,
+        "places": "",
+    }
+
+
+def _credit(contest: Contest, sample: Sample | None) -> str:
+    name = contest.look.name
+    credit = f"{sample.title}, {sample.credit}" if sample else f"Your picture: {name}"
+    return f'<p class="td-hint">{escape(credit)}.</p>'
+
+
+def ask(contest: Contest, key: str, missing: tuple[str, ...], *, stopped: bool) -> str:
     """Return what the page still asks for; it asks again whenever this changes."""
     sample = f'data-sample="{escape(contest.look.sample or "")}"'
     if stopped or not missing:
         return f"<i data-ask {sample}></i>"
     urgent = int("bout" in missing)
-    return f'<i data-ask {sample} data-pending="{key}-{len(missing)}" data-urgent="{urgent}"></i>'
+    return f'<i data-ask {sample} data-pending="{key}" data-urgent="{urgent}"></i>'
 
 
 def opened(
@@ -123,6 +159,7 @@ def opened(
         ),
         still.full,
         still.full_macs,
+        still.truth,
     )
 
 
@@ -176,8 +213,6 @@ def still_frame(still: Still, contest: Contest, sample: Sample | None, words: Ma
         words: student -> what it does.
         after: student -> the blocks before each of its modules.
     """
-    name = contest.look.name
-    credit = f"{sample.title}, {sample.credit}" if sample else f"Your picture: {name}"
     students = [
         SlimStudent(
             one.name,
@@ -192,7 +227,7 @@ def still_frame(still: Still, contest: Contest, sample: Sample | None, words: Ma
         for one in still.slims
     ]
     return {
-        "credit": f'<p class="td-hint">{escape(credit)}.</p>',
+        "credit": _credit(contest, sample),
         "slim": slim_html(students, still.grid, still.crop) if students else NO_STUDENT,
     }
 
@@ -258,6 +293,7 @@ def _place(still: Still, places: Places, block: int, ranker: str, large: Large) 
         return place_html(
             title, large(still, one), one.answer, still.full,
             one.left or 0, still.grid.num_patches, one.macs, one.guide, still.full_macs,
+            still.truth,
         )  # fmt: skip
     if ranker == "attention" and block == 0:
         why = "At the input no block has attended to anything yet; choose a later place."

@@ -9,20 +9,23 @@ from typing import Any
 
 from tinydrop.budget import BUDGET_LEVELS
 from tinydrop.comparison import METHODS, budget_of
-from tinydrop.errors import SettingError, TinyDropError
+from tinydrop.errors import SettingError
 from tinydrop.ui import compare_frames as frames
 from tinydrop.ui.answering import Updates, level_of, told
 from tinydrop.ui.compare_arena import Arena
 from tinydrop.ui.compare_bout import Bout, Contest, Still
 from tinydrop.ui.frames import gallery
+from tinydrop.ui.lanes import QUICK_LANE, Crowd, Idle
 from tinydrop.ui.look import BUNDLED, Look
 from tinydrop.ui.samples import Sample, find_sample
 from tinydrop.ui.studio import Studio
 from tinydrop.views.compare_words import RANKERS
+from tinydrop.views.stage import picture_layer
 
 __all__ = ["START_LEVEL", "Compare"]
 
 PAGE = "the Compare page"
+ARRIVING_SIDE = 384
 
 START_LEVEL = 8
 Values = tuple[Any, Any, Any]
@@ -33,10 +36,15 @@ class Compare:
     """The page's events over one studio; holds nothing of a visitor."""
 
     def __init__(
-        self, studio: Studio, samples: Sequence[Sample], arena: Arena | None = None
+        self,
+        studio: Studio,
+        samples: Sequence[Sample],
+        arena: Arena | None = None,
+        crowd: Crowd | None = None,
     ) -> None:
-        """Take the studio; without an arena, one over its bundled pair and bundled students."""
+        """Take the studio and who waits; without an arena, one over the bundled students."""
         self.studio = studio
+        self.crowd = crowd or Idle()
         self.samples = samples
         self.arena = arena or Arena(studio)
 
@@ -112,18 +120,31 @@ class Compare:
         """Run the next of what is missing: the chained ``settle`` then shows it."""
 
         def work(contest: Contest) -> Updates:
-            self.arena.run(contest.look, level_of(values[0]))
+            self.arena.run(contest.look, level_of(values[0]), self._hurry)
             return {"failed": 0}
 
         failed = {"failed": _key(contest, values[0])}
         return self._known(contest, work, failed, quiet=True)
 
-    def settle(self, contest: Contest | None, failed: Any, *values: Any) -> Updates:
-        """Show what is known after a run, without running anything."""
+    def settle(
+        self, contest: Contest | None, failed: Any, *values: Any, staged: str | None = None
+    ) -> Updates:
+        """Show what is known after a run, without running anything.
+
+        Args:
+            contest: the wish.
+            failed: names the wish that failed, if one did.
+            values: the controls.
+            staged: the picture that the page is about, all of it; None where it is not asked for.
+        """
 
         def work(contest: Contest) -> Updates:
             stopped = failed == _key(contest, values[0])
-            return self._levelled(contest, values, stopped=stopped)
+            moved = self._levelled(contest, values, stopped=stopped)
+            still = self.arena.still(contest.look)
+            if "tiles" not in moved or still is None or staged in (None, contest.look.source):
+                return moved
+            return moved | self._about(contest, still)
 
         return self._known(contest, work, quiet=True)
 
@@ -139,16 +160,27 @@ class Compare:
     def _staged(self, contest: Contest, values: Values | tuple[Any, ...]) -> Updates:
         """Return the whole page for another picture, its duel included."""
         look, level = contest.look, level_of(values[0])
-        if "bout" in self.arena.missing(look, level):
-            self.arena.run(look, level)
-        still, _ = self._there(contest, level)
+        sample = find_sample(self.samples, look.sample) if look.sample else None
+        still = self.arena.still(look)
+        picture, view = self.studio.arrive(look)
+        if still is not None and self.arena.bout(look, level) is not None:
+            return self._levelled(contest, values) | self._about(contest, still)
+        seen = f"{look.name}, the part that the models see" if sample is None else sample.alt
+        photo = picture_layer(view.crop(picture, ARRIVING_SIDE), seen)
+        shown = frames.arriving(contest, photo, sample) | self._levelled(contest, values)
+        return {**shown, "contest": contest, "staged": ""}
+
+    def _about(self, contest: Contest, still: Still) -> Updates:
+        """Return what only another picture changes."""
+        look = contest.look
         sample = find_sample(self.samples, look.sample) if look.sample else None
         after = {one.card.name: one.card.plan.after for one in self.arena.students}
-        return {
-            **frames.still_frame(still, contest, sample, self._words, after),
-            **self._levelled(contest, values),
-            "contest": contest,
-        }
+        about = frames.still_frame(still, contest, sample, self._words, after)
+        return {**about, "contest": contest, "staged": look.source}
+
+    def _hurry(self) -> bool:
+        """Return whether another event waits for the models."""
+        return self.crowd.waiting(QUICK_LANE) > 0
 
     def _levelled(
         self, contest: Contest, values: Values | tuple[Any, ...], *, stopped: bool = False
@@ -159,9 +191,10 @@ class Compare:
         budget, full = budget_of(spec, level), budget_of(spec, BUDGET_LEVELS)
         allowed = {"cost": frames.cost(level, budget, full, spec.grid.num_patches)}
         still, bout = self.arena.still(look), self.arena.bout(look, level)
-        key = _key(contest, level)
+        key = f"{_key(contest, level)}-{self.arena.progress(look, level)}"
         if still is None or bout is None:
-            return {**allowed, **frames.waiting(key, stopped=stopped)}
+            ahead = self.crowd.behind(QUICK_LANE)
+            return {**allowed, **frames.waiting(contest, key, ahead, stopped=stopped)}
         missing = self.arena.missing(look, level)
         return {
             **allowed,
@@ -181,12 +214,6 @@ class Compare:
 
     def _opened(self, still: Still, bout: Bout, contest: Contest) -> str:
         return frames.opened(still, bout, contest, self._words, self.arena.large)
-
-    def _there(self, contest: Contest, level: int) -> tuple[Still, Bout]:
-        still, bout = self.arena.still(contest.look), self.arena.bout(contest.look, level)
-        if still is None or bout is None:  # so many visitors that it was forgotten at once
-            raise TinyDropError("The app is very busy with other pictures; try again in a moment.")
-        return still, bout
 
     def _known(
         self,

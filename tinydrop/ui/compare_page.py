@@ -54,7 +54,7 @@ def compare_page(depth: int) -> Parts:
     Args:
         depth: D, the blocks of the bundled target.
     """
-    parts: Parts = {"contest": gr.State(None), "failed": gr.State(0)}
+    parts: Parts = {"contest": gr.State(None), "failed": gr.State(0), "staged": gr.State("")}
     plain(HEADER)
     parts["message"] = plain("", elem_classes=["tn-message"], elem_id="cp-message")
     parts["ask"] = _scripted("coherence-ask.js", "cp-ask", told="cp-look", slider="#cp-level")

@@ -8,24 +8,23 @@ from __future__ import annotations
 from functools import cached_property
 from pathlib import Path
 
+from tinydrop.assets import asset
 from tinydrop.comparison import CompareTable, compare_path, read_compare
 from tinydrop.errors import SettingError, TinyDropError
 from tinydrop.pairs import Pair
 from tinydrop.views.compare_charts import AXES, cost_panels
 from tinydrop.views.compare_tables import compare_foot, compare_missing, compare_table
 
-__all__ = ["TABLES_FOLDER", "CompareStudy"]
-
-TABLES_FOLDER = Path(__file__).resolve().parents[2] / "assets" / "tables"
+__all__ = ["CompareStudy"]
 
 
 class CompareStudy:
     """One pair's table of methods, and what the page shows of it."""
 
-    def __init__(self, pair: Pair, folder: Path = TABLES_FOLDER) -> None:
+    def __init__(self, pair: Pair, folder: Path | None = None) -> None:
         """Take the pair and where its table lies; nothing is read before it is asked for."""
         self._pair = pair
-        self._folder = folder
+        self._folder = folder or asset("tables")
 
     @cached_property
     def table(self) -> CompareTable | str:

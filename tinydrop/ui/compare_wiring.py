@@ -22,7 +22,7 @@ EACH: dict[str, Any] = {"trigger_mode": "multiple"} | QUICK
 
 PLACED = ("message", "place", "places")
 LEVELLED = (*PLACED, "cost", "say", "tiles", "open", "ask")
-STAGED = (*LEVELLED, "contest", "credit", "slim")
+STAGED = (*LEVELLED, "contest", "credit", "slim", "staged")
 
 
 def wire_compare(
@@ -35,7 +35,7 @@ def wire_compare(
         named(parts, compare.open),
         [contest, explore_parts["look"], *controls],
         some(parts, (*STAGED, "gallery")),
-        **MODEL,
+        **QUICK,
     )
     parts["level"].input(
         named(parts, compare.slide),
@@ -63,15 +63,19 @@ def wire_compare(
         [contest, *controls],
         some(parts, STAGED),
         trigger_mode="multiple",
-        **MODEL,
+        **QUICK,
     )
     parts["drop"].upload(
         named(parts, compare.upload),
         [contest, parts["drop"], *controls],
         some(parts, STAGED),
         trigger_mode="always_last",
-        **MODEL,
+        **QUICK,
     )
+
+    def settle(contest: Any, failed: Any, staged: str, *controls: Any) -> Any:
+        return keyed(parts, compare.settle(contest, failed, *controls, staged=staged))
+
     # The page asks for what it lacks, a part at a time, until nothing is missing.
     parts["ask"].pending(
         named(parts, compare.run),
@@ -80,9 +84,9 @@ def wire_compare(
         trigger_mode="always_last",
         **MODEL,
     ).then(
-        named(parts, compare.settle),
-        [contest, parts["failed"], *controls],
-        some(parts, LEVELLED),
+        settle,
+        [contest, parts["failed"], parts["staged"], *controls],
+        some(parts, STAGED),
         **QUICK,
     )
     _wire_study(shown, parts, study)

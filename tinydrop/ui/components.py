@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any
 
 import gradio as gr
 from gradio.data_classes import FileData
 
-__all__ = ["Dropzone", "UploadedFile", "read_asset"]
+__all__ = ["ApiChoice", "ApiNumber", "Dropzone", "UploadedFile", "read_asset"]
 
 NOT_A_FILE = "Upload the picture as a file; addresses of other machines are not opened."
 
@@ -32,6 +33,22 @@ class _OnlyUploads:
 class UploadedFile(_OnlyUploads, gr.File):  # type: ignore[misc]
     """A file input of the public endpoint; the handler gets the path of the uploaded copy."""
 
+    def __init__(self, about: str, **kwargs: Any) -> None:
+        self._about = about
+        super().__init__(**kwargs)
+
+    def api_info(self) -> dict[str, Any]:
+        """Describe the value as gradio's file does, in our words."""
+        return {**super().api_info(), "additional_description": self._about}
+
+    def example_payload(self) -> Any:
+        """Return a photograph, where gradio's own example is a PDF."""
+        return gr.Image().example_payload()
+
+    def example_value(self) -> Any:
+        """Return a photograph, where gradio's own example is a PDF."""
+        return gr.Image().example_value()
+
     def get_block_name(self) -> str:
         """Use gradio's own file component in the browser."""
         return "file"
@@ -39,6 +56,50 @@ class UploadedFile(_OnlyUploads, gr.File):  # type: ignore[misc]
     def preprocess(self, payload: Any) -> str | None:
         """Return the path of the upload; nothing is decoded here."""
         return None if payload is None else str(payload.path)
+
+
+class ApiNumber(gr.Number):  # type: ignore[misc]
+    """A number of the public endpoint, left out for the pair's own; refused by the core alone."""
+
+    def __init__(self, about: str, example: float, **kwargs: Any) -> None:
+        self._about, self._example = about, example
+        super().__init__(None, visible=False, **kwargs)
+
+    def get_block_name(self) -> str:
+        """Use gradio's own number in the browser."""
+        return "number"
+
+    def api_info(self) -> dict[str, Any]:
+        """Describe the value."""
+        return {**super().api_info(), "additional_description": self._about}
+
+    def example_payload(self) -> float:
+        """Return a value that works."""
+        return self._example
+
+    def preprocess(self, payload: Any) -> Any:
+        """Return what came: one sentence on a wrong value is the core's work."""
+        return payload
+
+
+class ApiChoice(gr.Dropdown):  # type: ignore[misc]
+    """One of several names for the public endpoint; refused by the core alone."""
+
+    def __init__(self, about: str, names: Sequence[str], **kwargs: Any) -> None:
+        self._about = about
+        super().__init__(list(names), value=None, visible=False, **kwargs)
+
+    def get_block_name(self) -> str:
+        """Use gradio's own dropdown in the browser."""
+        return "dropdown"
+
+    def api_info(self) -> dict[str, Any]:
+        """Describe the value."""
+        return {**super().api_info(), "additional_description": self._about}
+
+    def preprocess(self, payload: Any) -> Any:
+        """Return what came: one sentence on a wrong value is the core's work."""
+        return payload
 
 
 class Dropzone(_OnlyUploads, gr.HTML):  # type: ignore[misc]

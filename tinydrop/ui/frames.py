@@ -10,9 +10,13 @@ from importlib.metadata import version
 from pathlib import Path
 
 import tinydrop
+from tinydrop.images import Picture, View
 from tinydrop.pairs import PRESETS, SHIPPED, Pair
+from tinydrop.results import Truth
+from tinydrop.ui.lanes import QUICK_LANE, line_part
+from tinydrop.ui.look import Look
 from tinydrop.ui.permalink import query_of
-from tinydrop.ui.samples import Sample, thumbnail, truth_line
+from tinydrop.ui.samples import Outcome, Sample, thumbnail, truth_line
 from tinydrop.ui.studio import BUNDLED, Scene
 from tinydrop.ui.texts import FAILED, SELECTOR_NOTES
 from tinydrop.views.cards import ACCOUNTING, answers_card, cost_card, cost_formula, decision_card
@@ -26,8 +30,11 @@ from tinydrop.views.words import decision_parts, plain_text
 __all__ = [
     "ACCOUNTING",
     "alert",
+    "arriving",
+    "fetching",
     "foot",
     "gallery",
+    "links",
     "moving",
     "pair_note",
     "saved_json",
@@ -38,6 +45,7 @@ __all__ = [
 ]
 
 STAGE_SIDE = 840
+NOT_YET = '<p class="td-waiting td-not-yet">Not yet…</p>'
 GALLERY_FIRST = 7
 
 Frame = dict[str, str]
@@ -49,6 +57,8 @@ def moving(
     note: str = "",
     failure: str | None = None,
     measured: str = "",
+    truth: Truth | None = None,
+    times: str = "",
 ) -> Frame:
     """Return what a slider may change: mask, decision, cost, answers, curve and links.
 
@@ -58,18 +68,23 @@ def moving(
         note: where the target's answer comes from.
         failure: why the target could not run; None where it can.
         measured: what the setting does on labelled pictures, as HTML.
+        truth: what the picture shows, where that is known.
+        times: what the kept patches cost in time, as HTML.
     """
     look, result = scene.look, scene.result
-    pending = f' data-pending="{scene.key}"' if scene.running and failure is None else ""
+    pending, place = "", ""
+    if scene.running and failure is None:
+        pending = f' data-pending="{scene.key}"'
+        place = f'<p class="td-state td-place">{line_part(QUICK_LANE, None)}</p>'
     if scene.running:
         note = failure or "Target running…"
-    card = decision_card(result, note, stopped=failure is not None)
+    card = decision_card(result, note, stopped=failure is not None, truth=truth)
     return {
         "mask": mask_layer(
             scene.grid, result.selection, _on(scene, look.forced_in), _on(scene, look.forced_out)
         ),
-        "decision": f"<div{pending}>{card}</div>",
-        "cost": cost_card(result, accounting),
+        "decision": f"<div{pending}>{card}{place}</div>",
+        "cost": cost_card(result, accounting, times),
         "cost_formula": cost_formula(result, accounting),
         "answers": answers_card(result, scene.pair.groups),
         "curve": budget_curve(look.setting, scene.budget, result.patches) + measured,
@@ -78,22 +93,65 @@ def moving(
     }
 
 
-def waiting(key: int, *, failed: bool) -> str:
-    """Return the decision card while not even the guidance has looked."""
+def waiting(key: int, *, failed: bool, ahead: int = 0) -> str:
+    """Return the decision card while not even the guidance has looked.
+
+    Args:
+        key: names the wish.
+        failed: True where nothing will come.
+        ahead: how many events come first.
+    """
     if failed:
         return f'<div><p class="td-say">{FAILED}</p></div>'
-    return f'<div data-pending="{key}"><p class="td-say">Looking…</p></div>'
+    line = line_part(QUICK_LANE, ahead, "the guidance looks first")
+    return (
+        f'<div data-pending="{key}" data-waiting><p class="td-say">Looking…</p>'
+        f'<p class="td-state"><span class="td-spin" aria-hidden="true"></span>{line}</p></div>'
+    )
+
+
+def arriving(
+    look: Look, picture: Picture, view: View, pair: Pair, sample: Sample | None, ahead: int
+) -> Frame:
+    """Return the page for a picture that no model has seen: itself, and nothing of the last one.
+
+    It is dimmed as long as the decision card says that it waits; see explore.css.
+    """
+    return {
+        "picture": picture_layer(view.crop(picture, STAGE_SIDE), _seen(look, sample)),
+        "credit": f'<p class="td-hint">{escape(_credit(look, sample, pair))}</p>',
+        "decision": waiting(hash(look), failed=False, ahead=ahead),
+        "actions": links(look),
+        **dict.fromkeys(("map", "mask", "cost_formula", "budget_formula"), ""),
+        **dict.fromkeys(("cost", "answers", "curve"), NOT_YET),
+    }
+
+
+def fetching(pair: str, doing: str, share: float | None = None, *, asks: bool = False) -> str:
+    """Return the line below the pairs while one is fetched, with the way to stop it.
+
+    Args:
+        pair: which one.
+        doing: what is going on, as HTML.
+        share: done so far, from 0 to 1; None while not known.
+        asks: True where the page is to ask for it now.
+    """
+    wish = f' data-load="{escape(pair)}"' if asks else ""
+    value = "" if share is None else f' value="{share:.3f}"'
+    return (
+        f'<div class="tn-progress"{wish}><progress aria-label="Fetching the pair"{value}>'
+        "</progress>"
+        f'<p class="td-hint" role="status">{doing}</p>'
+        '<button type="button" class="td-button" data-action="stop">Stop</button></div>'
+    )
 
 
 def still(scene: Scene, sample: Sample | None) -> Frame:
     """Return what only another picture, pair or selector changes: picture, map and their notes."""
     crop = scene.guide.view.crop(scene.guide.picture, STAGE_SIDE)
-    seen = f"{scene.look.name}, the part that the models see" if sample is None else sample.alt
-    credit = f"Your picture: {scene.look.name}"
-    if sample is not None:
-        credit = f"{sample.title}, {sample.credit}; {truth_line(sample, scene.pair)}"
+    credit = _credit(scene.look, sample, scene.pair)
     return {
-        "picture": picture_layer(crop, seen),
+        "picture": picture_layer(crop, _seen(scene.look, sample)),
         "map": map_layer(scene.grid, scene.saliency, scene.order),
         "credit": f'<p class="td-hint">{escape(credit)}{_layer(scene)}</p>',
         "selector_note": selector_note(scene.look.selector),
@@ -144,14 +202,14 @@ def saved_json(scene: Scene, at: int) -> str:
     return _file(address, f"{_stem(scene)}-tinydrop.json", at)
 
 
-def gallery(samples: tuple[tuple[Sample, str], ...]) -> str:
+def gallery(samples: tuple[tuple[Sample, Outcome | str], ...]) -> str:
     """Return the samples as buttons with what happens to each, and "surprise me"."""
     buttons = [
         f'<button type="button" class="td-sample" data-sample="{escape(sample.name)}" '
-        f'aria-pressed="false" title="{escape(sample.title)}">'
+        f'aria-pressed="false" title="{escape(_tooltip(sample, found))}">'
         f'<img src="{data_uri(thumbnail(sample), "JPEG")}" '
-        f'alt="{escape(sample.title)}"><span class="td-outcome">{escape(outcome)}</span></button>'
-        for sample, outcome in samples
+        f'alt="{escape(sample.title)}">{_badge(found)}</button>'
+        for sample, found in samples
     ]
     more = "".join(buttons[GALLERY_FIRST:])
     folded = (
@@ -166,6 +224,27 @@ def gallery(samples: tuple[tuple[Sample, str], ...]) -> str:
     )
 
 
+def _badge(found: Outcome | str) -> str:
+    """Return what stands under a sample: a caption, or in two parts what became of it."""
+    if isinstance(found, str):
+        return f'<span class="td-outcome">{escape(found)}</span>'
+    kind = "td-right" if found.right else "td-wrong"
+    way = "exit" if found.exited else "drop"
+    return (
+        f'<span class="td-outcome"><b class="{kind}">{found.truth_word}</b> '
+        f"{way}, {found.agreement_word}</span>"
+    )
+
+
+def _tooltip(sample: Sample, found: Outcome | str) -> str:
+    """Return a sample's title with what its badge means."""
+    if isinstance(found, str):
+        return sample.title
+    way = "early exit" if found.exited else "patches dropped"
+    full = "as the full target" if found.agrees else "unlike the full target"
+    return f"{sample.title}: {way}, the answer is {found.truth_word or 'not judged'}, {full}"
+
+
 def _file(address: str, name: str, at: int) -> str:
     return (
         f'<a href="{address}" download="{escape(name)}" data-name="{escape(name)}" data-at="{at}">'
@@ -175,6 +254,16 @@ def _file(address: str, name: str, at: int) -> str:
 def _stem(scene: Scene) -> str:
     """Return the picture's name without its kind, of letters that every file system takes."""
     return re.sub(r"[^A-Za-z0-9_-]+", "-", Path(scene.look.name).stem)[:60] or "picture"
+
+
+def _seen(look: Look, sample: Sample | None) -> str:
+    return f"{look.name}, the part that the models see" if sample is None else sample.alt
+
+
+def _credit(look: Look, sample: Sample | None, pair: Pair) -> str:
+    if sample is None:
+        return f"Your picture: {look.name}"
+    return f"{sample.title}, {sample.credit}; {truth_line(sample, pair)}"
 
 
 def _layer(scene: Scene) -> str:
@@ -190,8 +279,14 @@ def _on(scene: Scene, patches: frozenset[int]) -> list[int]:
 
 def _links(scene: Scene) -> str:
     look = scene.look
-    path = f"assets/samples/{look.name}" if look.sample else look.name
-    snippet = python_snippet(scene.result, path, scene.toggled, uploaded=look.sample is None)
+    snippet = python_snippet(
+        scene.result, look.sample or look.name, scene.toggled, sample=look.sample is not None
+    )
+    return links(look, snippet)
+
+
+def links(look: Look, snippet: str = "") -> str:
+    """Return what the buttons take from the page; without a snippet there is none to copy yet."""
     warning = (
         ""
         if look.sample

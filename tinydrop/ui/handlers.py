@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from tinydrop.budget import Setting
+from tinydrop.errands import ErrandError, Message
 from tinydrop.errors import SettingError, TinyDropError
 from tinydrop.pairs import PRESETS, SHIPPED
 from tinydrop.ui import frames
 from tinydrop.ui.answering import Updates, told
+from tinydrop.ui.lanes import HEAVY, QUICK_LANE, Crowd, Idle, line_part
 from tinydrop.ui.permalink import LINK_FIELDS, look_from_query
-from tinydrop.ui.samples import Sample, find_sample
-from tinydrop.ui.studio import Look, Progress, Scene, Studio
+from tinydrop.ui.samples import Sample, find_sample, truth_of
+from tinydrop.ui.studio import BUNDLED, Look, Scene, Studio
 from tinydrop.ui.texts import FAILED
+from tinydrop.ui.times import level_times, times_line
+from tinydrop.views.markup import escape
 
-__all__ = ["Controls", "Explore"]
+__all__ = ["Controls", "Explore", "stage_key"]
 
 MAX_FORCED = 4096
 
@@ -50,9 +54,11 @@ class Explore:
         samples: Sequence[Sample],
         start: Look,
         measured: Callable[[Look], str] = lambda _look: "",
+        crowd: Crowd | None = None,
     ) -> None:
-        """Take studio, gallery, the first look, and how a look does on labelled pictures."""
+        """Take studio, gallery, first look, how a look does on labelled pictures, and who waits."""
         self.studio = studio
+        self.crowd = crowd or Idle()
         self.measured = measured
         self.samples = samples
         self.start = start
@@ -67,22 +73,39 @@ class Explore:
         def work() -> Updates:
             new = Controls(values).applied(look)
             self.studio.guide(new)
-            return self._moving(new, Controls(values)) | self._still(self._known(new))
+            shown = self._moving(new, Controls(values)) | self._still(self._known(new))
+            return shown | {"staged": stage_key(new)}
 
         return self._told(work)
 
     def run(self, look: Look, *values: Any) -> Updates:
-        """Run what is missing of the look: the chained ``settle`` then shows it."""
+        """Run the next of what is missing of the look: the chained ``settle`` then shows it."""
 
         def work() -> Updates:
-            self.studio.answer(Controls(values).applied(look))
+            self.studio.advance(Controls(values).applied(look))
             return {}
 
         return self._told(work, quiet=True)
 
-    def settle(self, look: Look, *values: Any) -> Updates:
-        """Show the look after a run, without running anything."""
-        return self._told(lambda: self._moving(look, Controls(values), ran=True), quiet=True)
+    def settle(self, look: Look, *values: Any, staged: str | None = None) -> Updates:
+        """Show the look after a run, without running anything.
+
+        Args:
+            look: the wish.
+            values: the controls.
+            staged: what map and notes belong to; another look brings its own. None where they
+                are not asked for.
+        """
+
+        def work() -> Updates:
+            new = Controls(values).applied(look)
+            moved = self._moving(look, Controls(values), ran=True)
+            scene = self.studio.scene(new)
+            if scene is None or staged in (None, stage_key(new)):
+                return moved
+            return moved | self._still(scene) | {"staged": stage_key(new)}
+
+        return self._told(work, quiet=True)
 
     def force(self, look: Look, wish: Any, *values: Any) -> Updates:
         """Force patches in or out; ``wish`` is what the stage sent, JSON with two lists."""
@@ -118,30 +141,74 @@ class Explore:
 
         return self._told(work)
 
-    def switch(self, look: Look, pair: str, progress: Progress, *values: Any) -> Updates:
-        """Load another pair, with its own default setting; where that fails the old one stays."""
+    def switch(self, look: Look, pair: str, ahead: int, *values: Any) -> Updates:
+        """Take another pair with its own default setting; one that is not here is asked for.
+
+        Args:
+            look: the wish so far.
+            pair: the pair's name.
+            ahead: how many heavy jobs come before a download.
+            values: the controls.
+        """
 
         def work() -> Updates:
-            loaded = self.studio.pipeline(pair, progress).pair
-            new = replace(look, pair=pair, setting=loaded.setting)
-            fresh = self._fresh(new, Controls(values))
-            del fresh["pair"]  # the menu says it already, or by now a newer choice
-            return fresh
+            if pair not in SHIPPED and pair not in PRESETS:
+                replace(look, pair=pair)  # refuses it
+            if not self.studio.ready(pair):
+                return {"pair_note": self._asked(pair, ahead), "query": {}}
+            return self._switched(look, pair, Controls(values))
 
         return self._told(work, lambda: {"pair": look.pair})
 
-    def restore(self, query: Mapping[str, str], progress: Progress, accounting: str) -> Updates:
+    def fetch(
+        self,
+        look: Look,
+        pair: str,
+        query: Mapping[str, str],
+        fetched: Iterator[Message],
+        *values: Any,
+    ) -> Iterator[Updates]:
+        """Bring a pair's weights here and take it; where that fails the old one stays.
+
+        Args:
+            look: the wish so far.
+            pair: the pair's name.
+            query: the link that asks for it; empty where the menu did.
+            fetched: what the download tells.
+            values: the controls.
+        """
+        try:
+            for told_of in fetched:
+                if "said" in told_of:
+                    said, share = escape(str(told_of["said"])), float(told_of["share"])
+                    yield {"pair_note": frames.fetching(pair, said, share)}
+            yield {"pair_note": frames.fetching(pair, "Loading the weights…")}
+        except ErrandError as error:
+            back = {"pair": look.pair, "pair_note": frames.pair_note(look.pair)}
+            yield back if error.stopped else {"message": frames.alert(str(error))} | back
+            return
+
+        def work() -> Updates:
+            self.studio.pipeline(pair)
+            if query:
+                return self._linked(query, str(values[-1]))
+            return self._switched(look, pair, Controls(values))
+
+        yield self._told(
+            work, lambda: {"pair": look.pair, "pair_note": frames.pair_note(look.pair)}
+        )
+
+    def restore(self, query: Mapping[str, str], accounting: str, ahead: int = 0) -> Updates:
         """Bring back what a link names; without a link the first paint stands."""
         if not set(query) & set(LINK_FIELDS):
             return {"message": ""}
 
-        def setting(pair: str) -> Setting:
-            return self.studio.pipeline(pair, progress).pair.setting
-
         def work() -> Updates:
-            look = look_from_query(query, self.start, self.samples, setting)
-            values = (0, 0, 0, "", "", accounting)
-            return self._fresh(look, Controls(values))
+            pair = query.get("pair", BUNDLED)
+            if pair in PRESETS and not self.studio.ready(pair):
+                note = self._asked(pair, ahead)
+                return {"pair": pair, "pair_note": note, "query": dict(query)}
+            return self._linked(query, accounting)
 
         return self._told(work)
 
@@ -165,9 +232,34 @@ class Explore:
     def _staged(self, look: Look, controls: Controls) -> Updates:
         """Return the page for another picture: forced patches belong to the old one."""
         new = replace(controls.applied(look), forced_in=frozenset(), forced_out=frozenset())
-        self.studio.guide(new)
-        scene = self._known(new)
-        return self._shown(scene, controls) | self._still(scene) | {"look": new}
+        sample = find_sample(self.samples, new.sample) if new.sample else None
+        picture, view = self.studio.arrive(new)
+        if self.studio.failed(new):
+            self.studio.forget_failure(new)
+        scene = self.studio.scene(new)
+        if scene is None:
+            ahead, pair = self.crowd.behind(QUICK_LANE), self.studio.at_once(new.pair).pair
+            shown = frames.arriving(new, picture, view, pair, sample, ahead)
+            return shown | {"look": new, "staged": ""}
+        shown = self._shown(scene, controls) | self._still(scene)
+        return shown | {"look": new, "staged": stage_key(new)}
+
+    def _asked(self, pair: str, ahead: int) -> str:
+        """Return the line that asks for a pair which is not here."""
+        return frames.fetching(pair, line_part(HEAVY, ahead, "Starting…"), asks=True)
+
+    def _switched(self, look: Look, pair: str, controls: Controls) -> Updates:
+        loaded = self.studio.at_once(pair).pair
+        fresh = self._fresh(replace(look, pair=pair, setting=loaded.setting), controls)
+        del fresh["pair"]  # the menu says it already, or by now a newer choice
+        return fresh
+
+    def _linked(self, query: Mapping[str, str], accounting: str) -> Updates:
+        def setting(pair: str) -> Setting:
+            return self.studio.at_once(pair).pair.setting
+
+        look = look_from_query(query, self.start, self.samples, setting)
+        return self._fresh(look, Controls((0, 0, 0, "", "", accounting)))
 
     def _fresh(self, look: Look, controls: Controls) -> Updates:
         """Return the page and its controls for a look that came from elsewhere."""
@@ -178,6 +270,7 @@ class Explore:
             **self._shown(scene, controls),
             **self._still(scene),
             "look": look,
+            "staged": stage_key(look),
             "tau": setting.tau,
             "gamma": setting.gamma,
             "temperature": setting.temperature,
@@ -192,7 +285,8 @@ class Explore:
         new = controls.applied(look)
         scene = self.studio.scene(new)
         if scene is None:
-            return {"decision": frames.waiting(hash(new), failed=self.studio.failed(new))}
+            failed, ahead = self.studio.failed(new), self.crowd.behind(QUICK_LANE)
+            return {"decision": frames.waiting(hash(new), failed=failed, ahead=ahead)}
         note = ""
         if scene.result.target is not None and not scene.running:
             note = "" if ran else "Target's answer known from before: nothing had to run."
@@ -201,11 +295,24 @@ class Explore:
     def _shown(self, scene: Scene, controls: Controls, note: str = "") -> Updates:
         measured, failed = self.measured(scene.look), self.studio.failed(scene.look)
         failure = FAILED if failed else None
-        return dict(frames.moving(scene, controls.accounting, note, failure, measured=measured))
+        truth = truth_of(self._sample(scene), scene.pair)
+        return dict(
+            frames.moving(
+                scene, controls.accounting, note, failure, measured, truth, self._times(scene)
+            )
+        )
 
     def _still(self, scene: Scene) -> Updates:
+        return dict(frames.still(scene, self._sample(scene)))
+
+    def _sample(self, scene: Scene) -> Sample | None:
         name = scene.look.sample
-        return dict(frames.still(scene, find_sample(self.samples, name) if name else None))
+        return find_sample(self.samples, name) if name else None
+
+    @staticmethod
+    def _times(scene: Scene) -> str:
+        result = scene.result
+        return times_line(level_times(scene.pair), result.level, exited=result.exited)
 
     def _known(self, look: Look) -> Scene:
         scene = self.studio.scene(look)
@@ -229,6 +336,11 @@ class Explore:
         """
         cleared: Updates = {} if quiet else {"message": ""}
         return told(lambda: cleared | work(), "the Explore page", otherwise)
+
+
+def stage_key(look: Look) -> str:
+    """Name what the map and the notes on the stage belong to."""
+    return f"{look.source}|{look.pair}|{look.selector}"
 
 
 def _patches(wish: Any, name: str) -> frozenset[int]:

@@ -19,7 +19,12 @@ __all__ = ["explore_page"]
 
 def explore_page(first: Updates, samples_html: str) -> Parts:
     """Lay out the page with everything already on it, and return its components by name."""
-    parts: Parts = {"look": gr.State(first["look"])}
+    parts: Parts = {
+        "look": gr.State(first["look"]),
+        "staged": gr.State(first["staged"]),
+        "query": gr.State({}),
+        "job": gr.State(""),
+    }
     gr.HTML(HEADER, apply_default_css=False, elem_id="td-head")
     parts["message"] = plain("", elem_id="td-message")
     gr.HTML(
@@ -95,7 +100,7 @@ def _middle(parts: Parts, first: Updates) -> None:
             parts["pair"] = gr.Dropdown(
                 pair_choices(), value=first["pair"], label="guidance and target", elem_id="td-pair"
             )
-            parts["pair_note"] = plain(first["pair_note"])
+            parts["pair_note"] = plain(first["pair_note"], js_on_load=read_asset("pair.js"))
         with gr.Column(min_width=0):
             parts["selector"] = gr.Dropdown(
                 [(SELECTOR_TITLES.get(name, name), name) for name in SELECTORS],

@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 
 from tinydrop.errors import TinyDropError
+from tinydrop.ui.blocks import AppBlocks
 from tinydrop.ui.check_page import Check, check_page, wire_check
 from tinydrop.ui.coherence_collection import Collection
 from tinydrop.ui.coherence_gallery import Gallery, wire_gallery
@@ -39,7 +40,7 @@ def studio_benches(studio: Studio) -> Benches:
 
 
 def add_pages(
-    demo: gr.Blocks,
+    demo: AppBlocks,
     explore_page: Callable[[], Parts],
     explore: Explore,
     studio: Studio,
@@ -51,7 +52,7 @@ def add_pages(
     nothing of them. To build them only then (``gr.render``) was tried: the app opened a tenth to a
     sixth faster, but the first click on every other tab took up to a second longer.
     """
-    comparing = Compare(studio, explore.samples)
+    comparing = Compare(studio, explore.samples, crowd=demo)
     with gr.Tabs(selected=EXPLORE_ID, elem_id="td-pages") as pages:
         with gr.Tab("Explore", id=EXPLORE_ID):
             explore_parts = explore_page()
@@ -63,12 +64,14 @@ def add_pages(
             compare_parts = compare_page(comparing.depth)
         with gr.Tab("Models", id=CHECK_ID) as models:
             check_parts = check_page()
-    wire_coherence(coherence, coherence_parts, Coherence(studio, explore.samples), explore_parts)
+    wire_coherence(
+        coherence, coherence_parts, Coherence(studio, explore.samples, demo), explore_parts
+    )
     wire_gallery(coherence, coherence_parts, Gallery(Collection(benches)))
     table = CompareStudy(studio.pipeline(BUNDLED).pair)
     wire_compare(compare, compare_parts, comparing, table, explore_parts)
-    wire_check(models, check_parts, Check())
-    wire_tune(demo, pages, parts, Tune(benches), Jobs(studio.pipeline), explore_parts, explore)
+    wire_check(models, check_parts, Check(), demo)
+    wire_tune(demo, pages, parts, Tune(benches), Jobs(), explore_parts, explore, demo)
     return explore_parts
 
 

@@ -9,23 +9,24 @@ from pathlib import Path
 
 from PIL import Image, ImageOps
 
+from tinydrop.assets import samples_folder
 from tinydrop.errors import SettingError
 from tinydrop.images import open_picture
 from tinydrop.pairs import Pair
-from tinydrop.results import DropResult
+from tinydrop.results import DropResult, Truth
 
 __all__ = [
-    "SAMPLES_FOLDER",
+    "Outcome",
     "Sample",
     "find_sample",
     "find_samples",
+    "known_truth",
     "outcome",
     "right_class",
     "thumbnail",
     "truth_line",
+    "truth_of",
 ]
-
-SAMPLES_FOLDER = Path(__file__).resolve().parents[2] / "assets" / "samples"
 
 
 @dataclass(frozen=True)
@@ -49,12 +50,16 @@ class Sample:
     truth: tuple[str, ...] = ()
 
 
-def find_samples(folder: Path = SAMPLES_FOLDER) -> tuple[Sample, ...]:
+def find_samples(folder: Path | None = None) -> tuple[Sample, ...]:
     """Return the photographs that a folder's ``samples.json`` lists, in its order.
+
+    Args:
+        folder: where they lie; the bundled ones without it.
 
     Raises:
         SettingError: if the list is missing, unreadable or empty.
     """
+    folder = folder or samples_folder()
     try:
         entries = json.loads((folder / "samples.json").read_text(encoding="utf-8"))
         samples = tuple(
@@ -103,24 +108,64 @@ def truth_line(sample: Sample, pair: Pair) -> str:
     return f"right would be “{right}”"
 
 
-def outcome(result: DropResult, right: str | None = None) -> str:
-    """Return in two words what happened; the full target's answer is the yardstick.
+def truth_of(sample: Sample | None, pair: Pair) -> Truth | None:
+    """Return what a photograph is known to show; None for a visitor's own picture."""
+    return None if sample is None else Truth(right_class(sample, pair))
+
+
+def known_truth(name: str | None, pair: Pair) -> Truth | None:
+    """Return what the bundled photograph of that name shows; None for any other picture."""
+    found = [sample for sample in find_samples() if sample.name == name]
+    return truth_of(found[0], pair) if found else None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a picture, in two parts: is the answer right, and is it the full target's.
+
+    Attributes:
+        exited: whether the guidance's answer stood.
+        right: whether the answer names what the picture shows; None where that is not known.
+        agrees: whether the full target says the same; None while it has not run.
+        saved: 1 - cost / the full target's cost, in MACs.
+        classless: whether the pair has no class for what the picture shows.
+    """
+
+    exited: bool
+    right: bool | None
+    agrees: bool | None
+    saved: float
+    classless: bool = False
+
+    @property
+    def truth_word(self) -> str:
+        """Whether the answer is right, in a word or two; empty where that is not known."""
+        if self.classless:
+            return "no such class"
+        return "" if self.right is None else "right" if self.right else "wrong"
+
+    @property
+    def agreement_word(self) -> str:
+        """Whether the full target says the same, in a word; empty while it has not run."""
+        return "" if self.agrees is None else "agrees" if self.agrees else "differs"
+
+
+def outcome(result: DropResult, truth: Truth | None = None) -> Outcome:
+    """Return what became of a picture.
 
     Args:
-        result: with the full target's answer.
-        right: the name of the class that the photograph shows, where the pair has it: an answer
-            that is right while the full target is wrong is lucky, not wrong.
+        result: the run.
+        truth: what the picture shows, where that is known.
     """
-    if result.exited:
-        agrees = result.full is None or result.full.class_index == result.guidance.class_index
-        if agrees:
-            return "early exit"
-        return "lucky exit" if result.guidance.name == right else "hasty exit"
-    if result.full is None or result.target is None:
-        return "dropped"
-    if result.full.class_index != result.target.class_index:
-        return "lucky drop" if result.target.name == right else "wrong drop"
-    return "good drop" if result.macs.saved >= 0 else "no saving"
+    known = truth is not None and truth.name is not None
+    full = result.full
+    return Outcome(
+        exited=result.exited,
+        right=truth.right(result.final) if truth is not None and known else None,
+        agrees=None if full is None else full.class_index == result.final.class_index,
+        saved=result.macs.saved,
+        classless=truth is not None and truth.name is None,
+    )
 
 
 def thumbnail(sample: Sample, side: int = 128) -> Image.Image:

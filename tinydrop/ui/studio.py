@@ -6,7 +6,6 @@ known without running a model; ``guide`` and ``answer`` run the models that are 
 
 from __future__ import annotations
 
-import statistics
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -17,8 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from tinydrop.budget import Budget
-from tinydrop.images import open_picture
-from tinydrop.pairs import Pair, load_pair
+from tinydrop.errors import PictureError, TinyDropError
+from tinydrop.images import Picture, View, open_picture
+from tinydrop.pairs import SHIPPED, Pair, load_pair
 from tinydrop.pipeline import Guide, Selected, TinyDrop
 from tinydrop.results import Answer, DropResult
 from tinydrop.selection import select_tokens
@@ -28,8 +28,16 @@ from tinydrop.ui.look import BUNDLED, Look
 
 __all__ = ["BUNDLED", "Look", "Scene", "Studio"]
 
-MAX_PICTURE_BYTES = 400e6
-QUICK_MS = 60.0
+UPLOAD_GONE = (
+    "The uploaded picture is no longer here, since uploads are kept for an hour; upload it again."
+)
+MAX_PICTURE_BYTES = 75e6
+"""Of decoded pictures that are held; one that had to go is decoded again."""
+DECODED_AT_ONCE = 2
+LET_GO = (
+    "The pair {pair} is no longer held here, because another visitor chose another one; choose it "
+    "again in the menu."
+)
 Ran = TypeVar("Ran")
 Progress = Callable[[str, float], None]
 
@@ -79,11 +87,15 @@ class Studio:
         self._bundled = self._load(BUNDLED, None)
         self._other: TinyDrop | None = None
         self._guides: BoundedCache[tuple[str, str], Guide] = BoundedCache(
-            64, MAX_PICTURE_BYTES, lambda guide: 3.0 * guide.picture.size[0] * guide.picture.size[1]
+            32, MAX_PICTURE_BYTES, lambda guide: 3.0 * guide.picture.size[0] * guide.picture.size[1]
         )
+        self._pictures: BoundedCache[str, Picture] = BoundedCache(
+            4, MAX_PICTURE_BYTES / 3, lambda one: 3.0 * one.size[0] * one.size[1]
+        )
+        self._decoding = threading.Semaphore(DECODED_AT_ONCE)
         self._ranked: BoundedCache[tuple[str, str, str], Selected] = BoundedCache(512)
         self._failed: BoundedCache[Look, Look] = BoundedCache(64)
-        self._answers: BoundedCache[tuple[str, str, str, str], Answer] = BoundedCache(4096)
+        self._answers: BoundedCache[tuple[str, str, str, str], Answer] = BoundedCache(1024)
 
     def pipeline(self, pair: str, progress: Progress | None = None) -> TinyDrop:
         """Return the pipeline of a pair, loading it where needed.
@@ -93,12 +105,27 @@ class Studio:
         Raises:
             TinyDropError: if its weights are not to be had; the pairs that are held stay.
         """
-        if pair == BUNDLED:
-            return self._bundled
+        held = self._held(pair)
+        if held is not None:
+            return held
         with self._lock:
             if self._other is None or self._other.pair.name != pair:
                 self._other = self._load(pair, progress)
             return self._other
+
+    def ready(self, pair: str) -> bool:
+        """Return whether a pair is to be had at once: it is held, or lies here and is small."""
+        return pair in SHIPPED or self._held(pair) is not None
+
+    def at_once(self, pair: str) -> TinyDrop:
+        """Return the pipeline of a pair that is to be had at once.
+
+        Raises:
+            TinyDropError: if it would have to be loaded, which is heavy work.
+        """
+        if not self.ready(pair):
+            raise TinyDropError(LET_GO.format(pair=pair))
+        return self.pipeline(pair)
 
     def _held(self, pair: str) -> TinyDrop | None:
         """Return the pipeline of a pair that is in memory, or None: nothing is loaded."""
@@ -107,27 +134,61 @@ class Studio:
             return self._bundled
         return other if other is not None and other.pair.name == pair else None
 
+    def arrive(self, look: Look) -> tuple[Picture, View]:
+        """Return a look's picture and what the models will see of it; no model runs.
+
+        Raises:
+            PictureError: if the picture cannot be used.
+            TinyDropError: if the pair is not held.
+        """
+        spec = self.at_once(look.pair).pair.target.spec
+        picture = self._opened(look)
+        return picture, View(picture.image.size, spec.input)
+
+    def _opened(self, look: Look) -> Picture:
+        known = self._pictures.get(look.source)
+        if known is None:
+            if look.sample is None and not Path(look.source).is_file():
+                raise PictureError(UPLOAD_GONE)
+            with self._decoding:  # many at once would need much memory
+                known = open_picture(Path(look.source), look.name)
+            self._pictures.put(look.source, known)
+        return known
+
     def guide(self, look: Look) -> None:
         """Run the guidance and the saliency of a look, unless they are known.
 
         Raises:
             PictureError: if the picture cannot be used.
-            TinyDropError: if the pair cannot be loaded.
+            TinyDropError: if the pair is not held.
         """
-        pipeline = self.pipeline(look.pair)
+        pipeline = self.at_once(look.pair)
         key = (look.source, look.pair)
         guide = self._guides.get(key)
         if guide is None:
-            picture = open_picture(Path(look.source), look.name)
-            guides = _repeated(lambda: pipeline.guide(picture), lambda one: one.answer.latency_ms)
-            typical = statistics.median(one.answer.latency_ms for one in guides)
-            guide = replace(guides[0], answer=replace(guides[0].answer, latency_ms=typical))
+            picture = self._opened(look)
+            guide = pipeline.guide(picture)
             self._guides.put(key, guide)
         if self._ranked.get((*key, look.selector)) is None:
             everything = pipeline.pair.target.spec.grid.num_patches
             self._ranked.put(
                 (*key, look.selector), pipeline.select(guide, everything, look.selector)
             )
+
+    def advance(self, look: Look) -> None:
+        """Run the next of what is missing: guidance and saliency, or else the target.
+
+        The page can show the first while the second still runs. A failure is remembered as in
+        ``answer``.
+        """
+        if self.ranking(look) is not None:
+            self.answer(look)
+            return
+        try:
+            self.guide(look)
+        except Exception:
+            self._failed.put(look, look)
+            raise
 
     def answer(self, look: Look) -> None:
         """Run whatever is missing of a look: guidance, saliency, pruned target, full target.
@@ -146,17 +207,21 @@ class Studio:
         """Return whether ``answer`` failed for this very look not long ago."""
         return self._failed.get(look) is not None
 
+    def forget_failure(self, look: Look) -> None:
+        """Let a look that failed be tried again: somebody asked for it anew."""
+        self._failed.drop(look)
+
     def _answer(self, look: Look) -> None:
         self.guide(look)
         scene = self.scene(look)
         if scene is None:
             return
-        pipeline = self.pipeline(look.pair)
+        pipeline = self.at_once(look.pair)
         selection = scene.result.selection
         wanted: list[TokenSelection | None] = [None] if selection is None else [selection, None]
         for one in wanted:
-            if self._timed(look, one) is None:
-                self._answers.put(_answer_key(look, one), _classified(pipeline, scene.guide, one))
+            if self.known(look, one) is None:
+                self._answers.put(_answer_key(look, one), pipeline.classify(scene.guide, one))
 
     def ranking(self, look: Look) -> tuple[TinyDrop, Guide, Selected] | None:
         """Return a look's pipeline, its guided picture and its selector's ranking, if known."""
@@ -178,9 +243,6 @@ class Studio:
     ) -> None:
         """Run the target once on a kept set of a guided picture, unless its answer is known.
 
-        One run says what the target answers, not how long it takes: the answer carries no time,
-        and ``answer`` measures it where a page shows it.
-
         Raises:
             SettingError: if the target cannot run with these positions.
         """
@@ -189,11 +251,7 @@ class Studio:
             return
         pipeline, guide, _ = found
         answer = pipeline.classify(guide, selection, positions=positions)
-        self._answers.put(_answer_key(look, selection, positions), replace(answer, latency_ms=0.0))
-
-    def _timed(self, look: Look, selection: TokenSelection | None) -> Answer | None:
-        answer = self.known(look, selection)
-        return None if answer is None or not answer.latency_ms else answer
+        self._answers.put(_answer_key(look, selection, positions), answer)
 
     def scene(self, look: Look) -> Scene | None:
         """Return what is known of a look without running a model; None before ``guide``.
@@ -212,14 +270,14 @@ class Studio:
         if not budget.exited:
             selected, toggled = _kept(ranked, grid, budget.num_keep, look)
         selection = None if selected is None else selected.selection
-        target = None if selection is None else self._timed(look, selection)
+        target = None if selection is None else self.known(look, selection)
         result = pipeline.assemble(
             guide,
             look.setting,
             look.selector,
             selected,
             target=target,
-            full=self._timed(look, None),
+            full=self.known(look, None),
         )
         key = "-".join(_answer_key(look, selection))
         return Scene(
@@ -234,23 +292,6 @@ class Studio:
             key=key,
             pair=pipeline.pair,
         )
-
-
-def _classified(pipeline: TinyDrop, guide: Guide, selection: TokenSelection | None) -> Answer:
-    answers = _repeated(
-        lambda: pipeline.classify(guide, selection), lambda answer: answer.latency_ms
-    )
-    typical = statistics.median(answer.latency_ms for answer in answers)
-    return replace(answers[0], latency_ms=typical)
-
-
-def _repeated(run: Callable[[], Ran], latency_ms: Callable[[Ran], float]) -> list[Ran]:
-    """Return the results of one run, or of three where that is quick: one time alone says little.
-
-    The first run of a new shape prepares kernels, so its time is not the model's.
-    """
-    first = run()
-    return [first] if latency_ms(first) > QUICK_MS else [first, run(), run()]
 
 
 def _load(pair: str, progress: Progress | None) -> TinyDrop:

@@ -15,9 +15,11 @@ from typing import Any, TypeVar, cast
 import numpy as np
 import numpy.typing as npt
 
+from tinydrop.assets import asset
 from tinydrop.budget import Setting
 from tinydrop.errors import TinyDropError
 from tinydrop.pairs import Pair
+from tinydrop.provenance import FEW_PICTURES
 from tinydrop.sweep import Interval, Outcome, Replay, baselines, bootstrap, evaluate, replay
 from tinydrop.trace import Trace
 from tinydrop.tracing import read_trace
@@ -25,7 +27,6 @@ from tinydrop.ui.cache import BoundedCache
 
 __all__ = ["BINS", "Bench", "Benches", "bundled_bench"]
 
-TRACES_FOLDER = Path(__file__).resolve().parents[2] / "assets" / "traces"
 BINS = 25
 HELD = 6
 Value = TypeVar("Value")
@@ -59,6 +60,11 @@ class Bench:
         self.setting = Setting(**trace.provenance.setting)
         self._kept: BoundedCache[Hashable, Any] = BoundedCache(256)
         self.full: Outcome = baselines(trace, self.setting)["target"]
+
+    @property
+    def few(self) -> bool:
+        """Whether the pictures are too few to recommend a setting by them."""
+        return len(self.trace) < FEW_PICTURES
 
     @property
     def stem(self) -> str:
@@ -164,16 +170,18 @@ class Benches:
         return bench
 
 
-def bundled_bench(pair: Pair, folder: Path = TRACES_FOLDER) -> Bench:
+def bundled_bench(pair: Pair, folder: Path | None = None) -> Bench:
     """Return the bench of the pair's traces that come with the app.
 
     Args:
         pair: whose traces they must be.
-        folder: with ``NAME-gradcam.parquet`` and, beside it, ``-random`` and ``-uniform``.
+        folder: with ``NAME-gradcam.parquet`` and, beside it, ``-random`` and ``-uniform``;
+            the bundled traces without it.
 
     Raises:
         TinyDropError: if the trace is missing, damaged or another pair's.
     """
+    folder = folder or asset("traces")
     random, uniform = (
         read_trace(path, pair)
         if (path := folder / f"{pair.name}-{name}.parquet").is_file()

@@ -35,7 +35,7 @@ from tinydrop.views.tune_tables import (
     regret_boxes,
 )
 from tinydrop.views.tune_thresholds import certified_part, f1_part
-from tinydrop.views.tune_words import macs_words
+from tinydrop.views.tune_words import macs_words, too_few
 
 __all__ = ["actions", "by_rule", "following", "moving", "still", "thresholds"]
 
@@ -46,8 +46,10 @@ def moving(bench: Bench, setting: Setting) -> Frame:
     """Return what follows a slider at once."""
     outcome = bench.outcome(setting)
     trace = bench.trace
+    # With few pictures the intervals stand before single figures.
+    few = bench.intervals(setting) if bench.few else None
     return {
-        "numbers": numbers_card(outcome, bench.full, _key(bench, setting)),
+        "numbers": numbers_card(outcome, bench.full, _key(bench, setting), few),
         "curve": trace_curve(
             setting,
             bench.histogram(setting.temperature),
@@ -79,11 +81,13 @@ def following(bench: Bench, setting: Setting) -> Frame:
 
 def by_rule(bench: Bench, setting: Setting) -> Frame:
     """Return the chart and the table of chosen settings, under this rule and temperature."""
-    outcome = bench.outcome(setting)
+    outcome, trace = bench.outcome(setting), bench.trace
     here = Mark(outcome.accuracy, outcome.macs, "this setting", setting)
     return {
         "frontier": frontier_json(chart_series(bench, setting), here, bench.full.macs),
-        "chosen": chosen_table(best_of(bench, setting), bench.full.macs),
+        "chosen": too_few(len(trace))
+        if bench.few
+        else chosen_table(best_of(bench, setting), bench.full.macs),
     }
 
 
@@ -104,13 +108,16 @@ def thresholds(bench: Bench, setting: Setting, epsilon: float, bound: str) -> Fr
         ("certified", *same, epsilon, bound),
         lambda: certified_setting(trace, setting, epsilon, bound=bound),
     )
+    certified = certified_part(exits, dropping, setting)
+    if bench.few:
+        return {"certified": certified, "f1": too_few(len(trace))}
     found = bench.once(("f1", *same), lambda: f1_tau(trace, setting))
-    return {"certified": certified_part(exits, dropping, setting), "f1": f1_part(found, setting)}
+    return {"certified": certified, "f1": f1_part(found, setting)}
 
 
 def still(bench: Bench) -> Frame:
     """Return what only another trace changes."""
-    return {"trace": _facts(bench), "foot": _foot(bench)}
+    return {"trace": _facts(bench), "foot": _foot(bench), "classes": _classes(bench)}
 
 
 def actions(bench: Bench, setting: Setting, kind: str = "", at: int = 0) -> str:
@@ -164,10 +171,18 @@ def _facts(bench: Bench) -> str:
         ("left out", skipped or "none"),
         ("pair", f"{known.pair}, {len(known.classes)} classes"),
         ("patches by", known.selector),
+        *([("measured", known.drawn)] if known.drawn else []),
         ("full target", macs_words(bench.full.macs, bench.full.macs)),
     ]
     listed = "".join(f"<dt>{name}</dt><dd>{escape(value)}</dd>" for name, value in facts)
     return f'<p class="td-hint">{escape(bench.title)}</p><dl class="tn-facts">{listed}</dl>'
+
+
+def _classes(bench: Bench) -> str:
+    """Return the names that folders may have: the classes of the trace's pair."""
+    known = bench.trace.provenance
+    names = "; ".join(escape(name) for name in known.classes)
+    return f'<p class="td-hint">{len(known.classes)} classes of {escape(known.pair)}: {names}</p>'
 
 
 def _foot(bench: Bench) -> str:

@@ -77,6 +77,8 @@ def _trace(parts: Parts) -> None:
         with gr.Accordion("Trace my own zip", open=False, elem_classes=["td-fold"]):
             parts["zip"] = ZipZone(elem_id="tn-zip")
             plain(f'<p class="td-hint">{ZIP_NOTE}</p>')
+        with gr.Accordion("Classes of the pair", open=False, elem_classes=["td-fold"]):
+            parts["classes"] = plain(elem_id="tn-classes")
         parts["progress"] = gr.HTML(
             "",
             js_on_load=read_asset("tune-progress.js"),

@@ -62,7 +62,7 @@ def chart_series(bench: Bench, setting: Setting) -> dict[str, Sequence[Mark]]:
         ],
         "guidance": [_baseline(same["guidance"], "guidance alone")],
         "target": [_baseline(same["target"], "full target")],
-        "knee": [_mark(bend, "knee")],
+        "knee": [] if bench.few else [_mark(bend, "knee")],
         "chosen": _chosen(bench, best_of(bench, setting)),
     }
 
@@ -80,10 +80,10 @@ def frontier_outcomes(bench: Bench, setting: Setting) -> list[Found]:
 
 
 def best_of(bench: Bench, setting: Setting) -> tuple[Best, ...]:
-    """Return the settings for 0.3, 0.5 and 1 points of drop; none with fewer than two pictures."""
+    """Return the settings for 0.3, 0.5 and 1 points of drop; none where there are few pictures."""
 
     def work() -> tuple[Best, ...]:
-        if len(bench.trace) < 2:
+        if bench.few:
             return ()
         return best_settings(bench.trace, base=setting, random=bench.random, uniform=bench.uniform)
 

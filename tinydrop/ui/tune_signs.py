@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tinydrop.budget import Setting
+from tinydrop.provenance import cautions
 from tinydrop.sweep import Outcome
 from tinydrop.ui.tune_bench import Bench
 from tinydrop.ui.tune_series import cascade_outcomes
@@ -18,10 +19,16 @@ FEWEST_PICTURES = 30
 
 
 def signs_of_failure(bench: Bench, setting: Setting) -> tuple[str, ...]:
-    """Return one sentence for each thing that goes wrong at this setting."""
+    """Return one sentence for each thing that goes wrong at this setting.
+
+    Where pictures are few, only this and what is certain is said: no other setting is praised.
+    """
+    few = cautions(bench.trace.label, bench.trace.provenance.classes)
     outcome = bench.outcome(setting)
+    if bench.few:
+        return (*few, *filter(None, [_dearer(outcome)]))
     beside = bench.baselines(setting)
-    return tuple(
+    return few + tuple(
         sentence
         for sentence in (
             _dearer(outcome),

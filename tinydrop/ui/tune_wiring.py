@@ -10,22 +10,19 @@ import gradio as gr
 from tinydrop.ui.answering import Updates
 from tinydrop.ui.events import Parts, payload, some
 from tinydrop.ui.handlers import Explore
+from tinydrop.ui.lanes import HEAVY, Crowd
 from tinydrop.ui.tune import Tune
 from tinydrop.ui.tune_links import VIEW, named_in
 from tinydrop.ui.tune_zip import Jobs
 from tinydrop.ui.wiring import CONTROLS as EXPLORE_CONTROLS
+from tinydrop.ui.wiring import HEAVY as IN_HEAVY
 from tinydrop.ui.wiring import MOVING as EXPLORE_MOVING
-from tinydrop.ui.wiring import PRIVATE, QUICK
+from tinydrop.ui.wiring import QUICK
 
 __all__ = ["EXPLORE_ID", "TUNE_ID", "wire_tune"]
 
 EXPLORE_ID, TUNE_ID = "explore", "tune"
 LATEST: dict[str, Any] = {"trigger_mode": "always_last"} | QUICK
-TRACING: dict[str, Any] = {
-    "concurrency_id": "tracing", "concurrency_limit": 1, "show_progress": "hidden",
-} | PRIVATE  # fmt: skip
-"""A long trace runs beside Explore's models, one at a time, and never holds them up."""
-
 CONTROLS = ("tau", "gamma", "temperature", "rule")
 EXTRAS = ("epsilon", "bound")
 MOVING = ("message", "numbers", "curve", "actions")
@@ -35,7 +32,7 @@ FOLLOWING = (
 )  # fmt: skip
 BY_RULE = ("message", "frontier", "chosen")
 THRESHOLDS = ("message", "certified", "f1")
-SHOWN = (*MOVING, *CONTROLS, "trace", "foot", "bench", "progress")
+SHOWN = (*MOVING, *CONTROLS, "trace", "classes", "foot", "bench", "progress")
 
 
 def wire_tune(
@@ -46,13 +43,14 @@ def wire_tune(
     jobs: Jobs,
     explore_parts: Parts,
     explore: Explore,
+    crowd: Crowd,
 ) -> None:
     """Connect the Tune page's events, and the two pages with each other."""
     controls = some(parts, ("bench", *CONTROLS))
     _wire_opening(demo, pages, parts, tune)
     _wire_controls(parts, tune, controls)
     _wire_files(parts, tune, controls)
-    _wire_zip(parts, tune, jobs, explore_parts)
+    _wire_zip(parts, tune, jobs, explore_parts, crowd)
 
     def use(*values: Any) -> dict[Any, Any]:
         updates = tune.use(*values)
@@ -157,14 +155,29 @@ def _wire_files(parts: Parts, tune: Tune, controls: list[Any]) -> None:
     parts["actions"].json(saver("json"), controls, outputs, **QUICK)
 
 
-def _wire_zip(parts: Parts, tune: Tune, jobs: Jobs, explore_parts: Parts) -> None:
+def _wire_zip(parts: Parts, tune: Tune, jobs: Jobs, explore_parts: Parts, crowd: Crowd) -> None:
     outputs = some(parts, (*SHOWN, "job"))
 
-    def trace(upload: tuple[str, str] | None, pair: str) -> Iterator[dict[Any, Any]]:
-        for updates in jobs.trace(upload, pair, tune.own):
+    def ask(upload: tuple[str, str] | None, request: gr.Request) -> dict[Any, Any]:
+        return _keyed(parts, jobs.ask(request.session_hash, upload, crowd.behind(HEAVY)))
+
+    def trace(
+        job: str, upload: tuple[str, str] | None, pair: str, request: gr.Request
+    ) -> Iterator[dict[Any, Any]]:
+        for updates in jobs.trace(request.session_hash, job, upload, pair, tune.own):
             yield _keyed(parts, updates)
 
-    traced = parts["zip"].upload(trace, [parts["zip"], explore_parts["pair"]], outputs, **TRACING)
+    traced = (
+        parts["zip"]
+        .upload(ask, [parts["zip"]], some(parts, ("message", "job", "progress")), **QUICK)
+        .then(
+            trace,
+            [parts["job"], parts["zip"], explore_parts["pair"]],
+            outputs,
+            trigger_mode="multiple",
+            **IN_HEAVY,
+        )
+    )
     _draw_after(traced, parts, tune)
     parts["progress"].stop(jobs.stop, [parts["job"]], None, **QUICK)
     _draw_after(

@@ -3,32 +3,29 @@
 from __future__ import annotations
 
 import logging
-import queue
-import secrets
 import tempfile
-import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from tinydrop.data.archives import ArchiveLimits, open_archive
-from tinydrop.errors import SettingError, TinyDropError
-from tinydrop.pipeline import TinyDrop
+from tinydrop.data.archives import ArchiveLimits
+from tinydrop.errands import ErrandError, Runner, run_errand
 from tinydrop.trace import Trace
-from tinydrop.tracing import TraceStoppedError, make_trace
-from tinydrop.ui.cache import BoundedCache
+from tinydrop.tracing import read_trace
 from tinydrop.ui.frames import alert
+from tinydrop.ui.lanes import HEAVY, line_part
+from tinydrop.ui.turns import Turns
 from tinydrop.views.markup import escape
 
-__all__ = ["MAX_MEGABYTES", "MAX_PICTURES", "Jobs", "progress_part", "trace_zip"]
+__all__ = ["MAX_MEGABYTES", "MAX_PICTURES", "Jobs", "Progress", "progress_part"]
 
 MAX_MEGABYTES = 50
 MAX_PICTURES = 1000
 LIMITS = ArchiveLimits(
     entries=4 * MAX_PICTURES, entry_bytes=20_000_000, total_bytes=500_000_000, ratio=100.0
 )
-STEP = 0.25  # seconds between two looks at the progress
+KIND = "trace"
 
 Updates = dict[str, Any]
 
@@ -42,106 +39,98 @@ class Progress:
     left: float | None = None
 
 
-Teller = Callable[[Progress], None]
-Tracer = Callable[[TinyDrop, Path, str, Path, Teller, Callable[[], bool]], Trace]
-"""(pipeline, the zip, its name, an empty folder, progress, should stop) -> its trace."""
-
 log = logging.getLogger(__name__)
 
 
 class Jobs:
-    """Traces of visitors' zips, each in a thread of its own; the page looks at how far it is."""
+    """Traces of visitors' zips, each in a process of its own; the page looks at how far it is."""
 
-    def __init__(self, pipeline: Callable[[str], TinyDrop], tracer: Tracer | None = None) -> None:
-        """Take how a pair's pipeline is had, and how a zip is traced."""
-        self._pipeline = pipeline
-        self._tracer = tracer or trace_zip
-        self._stops: BoundedCache[str, threading.Event] = BoundedCache(64)
+    def __init__(self, turns: Turns | None = None, runner: Runner = run_errand) -> None:
+        """Take whose turn it is, and what runs a trace."""
+        self._turns = turns or Turns()
+        self._runner = runner
+
+    def ask(self, session: str | None, upload: tuple[str, str] | None, ahead: int) -> Updates:
+        """Take the place of the session's older trace, and return what stands there meanwhile.
+
+        Args:
+            session: whose trace it is.
+            upload: (path of the uploaded copy, name the visitor gave it).
+            ahead: how many heavy jobs come first.
+        """
+        if upload is None:
+            return {"job": ""}
+        job = self._turns.claim(session, KIND)
+        waits = line_part(HEAVY, ahead, "Starting…")
+        return {"message": "", "job": job, "progress": progress_part(Progress(), waits)}
 
     def stop(self, job: str) -> None:
         """Ask a trace to stop; one that is over or unknown is left alone."""
-        wish = self._stops.get(job)
-        if wish is not None:
-            wish.set()
+        self._turns.stop(job)
 
     def trace(
-        self, upload: tuple[str, str] | None, pair: str, finish: Callable[[str, Trace], Updates]
+        self,
+        session: str | None,
+        job: str,
+        upload: tuple[str, str] | None,
+        pair: str,
+        finish: Callable[[str, Trace], Updates],
     ) -> Iterator[Updates]:
         """Yield what the page shows until the trace is done, stopped or refused.
 
         Args:
+            session: whose trace it is.
+            job: what ``ask`` named it.
             upload: (path of the uploaded copy, name the visitor gave it).
             pair: the pair that traces it.
             finish: makes the page of the finished trace, from its name and the trace.
         """
-        if upload is None:
+        if upload is None or self._turns.stopped(job):
             return
         path, name = upload
-        job, wish = secrets.token_hex(16), threading.Event()
-        self._stops.put(job, wish)
-        yield {"message": "", "job": job, "progress": progress_part(Progress())}
-        news: queue.SimpleQueue[Progress] = queue.SimpleQueue()
-        result: list[Trace | BaseException] = []
-        worker = threading.Thread(
-            target=self._work, args=(Path(path), name, pair, news, wish, result), daemon=True
-        )
-        worker.start()
-        try:
-            now = Progress()
-            while worker.is_alive():
-                worker.join(STEP)
-                while not news.empty():
-                    now = news.get()
-                yield {"progress": progress_part(now)}
-            yield self._finished(result[0], name, finish)
-        finally:
-            wish.set()  # the visitor left, or it is over: nothing runs on for nobody
-
-    def _work(
-        self,
-        path: Path,
-        name: str,
-        pair: str,
-        news: queue.SimpleQueue[Progress],
-        wish: threading.Event,
-        result: list[Trace | BaseException],
-    ) -> None:
         try:
             with tempfile.TemporaryDirectory(prefix="tinydrop-zip-") as folder:
-                made = self._tracer(
-                    self._pipeline(pair), path, name, Path(folder), news.put, wish.is_set
-                )
-            result.append(made)
-        except BaseException as error:  # noqa: BLE001 - told apart where the page is made
-            result.append(error)
+                out = Path(folder) / "own.parquet"
+                wish = {
+                    "pair": pair, "path": path, "name": name, "out": str(out),
+                    "pictures": MAX_PICTURES, "limits": asdict(LIMITS),
+                }  # fmt: skip
+                now = Progress()
+                for told in self._runner("trace", wish, lambda: self._turns.stopped(job)):
+                    if "result" in told:
+                        trace = read_trace(out)
+                        yield finish(name, trace) | {"progress": done_part(name, len(trace))}
+                        return
+                    if "total" in told:
+                        now = Progress(told["done"], told["total"], told["left"])
+                    yield {"progress": progress_part(now)}
+        except ErrandError as error:
+            if self._turns.replaced(session, KIND, job):
+                return
+            yield STOPPED if error.stopped else {"message": alert(str(error)), "progress": ""}
+        except Exception:  # the visitor gets a sentence, the log gets the traceback
+            log.exception("Tracing an uploaded zip failed")
+            yield {"message": alert(FAILED), "progress": ""}
 
-    def _finished(
-        self,
-        result: Trace | BaseException,
-        name: str,
-        finish: Callable[[str, Trace], Updates],
-    ) -> Updates:
-        if isinstance(result, Trace):
-            return finish(name, result) | {"progress": done_part(name, len(result))}
-        if isinstance(result, TraceStoppedError):
-            note = '<p class="td-hint">Stopped; the trace on the page is the one from before.</p>'
-            return {"progress": note}
-        if isinstance(result, TinyDropError):
-            return {"message": alert(str(result)), "progress": ""}
-        log.error("Tracing an uploaded zip failed", exc_info=result)
-        return {"message": alert(FAILED), "progress": ""}
 
-
+STOPPED: Updates = {
+    "progress": '<p class="td-hint">Stopped; the trace on the page is the one from before.</p>'
+}
 FAILED = (
     "Something went wrong while tracing, and it is our fault; the trace on the page still stands, "
     "so try again or trace the folder with tinydrop trace."
 )
 
 
-def progress_part(now: Progress) -> str:
-    """Return the bar, the remaining time and the stop button."""
+def progress_part(now: Progress, waits: str = "") -> str:
+    """Return the bar, the remaining time and the stop button.
+
+    Args:
+        now: how far it is.
+        waits: what is said before anything is known, as HTML.
+    """
     if not now.total:
-        said, bar = "Reading the zip…", '<progress aria-label="Tracing"></progress>'
+        said, bar = waits or "Reading the zip…", '<progress aria-label="Tracing"></progress>'
     else:
         rest = "" if now.left is None else f", about {max(1, round(now.left))} s left"
         said = f"Picture {now.done:,} of {now.total:,}{rest}"
@@ -159,33 +148,4 @@ def done_part(name: str, pictures: int) -> str:
         "pictures traced; only you see them, and only for a while.</p>"
         '<button type="button" class="td-button" data-action="back">Back to the bundled trace'
         "</button></div>"
-    )
-
-
-def trace_zip(
-    pipeline: TinyDrop,
-    path: Path,
-    name: str,
-    folder: Path,
-    tell: Teller,
-    should_stop: Callable[[], bool],
-) -> Trace:
-    """Trace an uploaded zip within the page's limits.
-
-    Raises:
-        TraceStoppedError: if the visitor asks for it.
-        TinyDropError: if the zip breaks a limit, is none, or holds no picture that can be used.
-    """
-    dataset = open_archive(path, LIMITS, name)
-    if len(dataset) > MAX_PICTURES:
-        raise SettingError(
-            f"{name} holds {len(dataset):,} pictures, but the page traces up to {MAX_PICTURES:,}; "
-            "put fewer in it, or use the command tinydrop trace."
-        )
-
-    def progress(done: int, total: int, left: float | None) -> None:
-        tell(Progress(done, total, left))
-
-    return make_trace(
-        pipeline, dataset, folder / "own.parquet", progress=progress, should_stop=should_stop
     )

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import gradio as gr
 
+from tinydrop.errands import run_errand
 from tinydrop.ui.events import Parts, keyed, named, payload, some
 from tinydrop.ui.handlers import Explore
+from tinydrop.ui.lanes import HEAVY as HEAVY_LANE
+from tinydrop.ui.lanes import HEAVY_QUEUE, MODEL_QUEUE
+from tinydrop.ui.turns import Turns
 
-__all__ = ["MODEL_QUEUE", "PRIVATE", "QUICK", "wire"]
-
-MODEL_QUEUE: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1}
-"""Every event that may run a model shares this queue: one at a time on a small machine."""
+__all__ = ["HEAVY", "MODEL", "PRIVATE", "QUICK", "wire"]
 
 PRIVATE: dict[str, Any] = {"api_visibility": "private"}
 QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden"} | PRIVATE
 MODEL: dict[str, Any] = {"show_progress": "hidden"} | PRIVATE | MODEL_QUEUE
+HEAVY: dict[str, Any] = {"show_progress": "hidden"} | PRIVATE | HEAVY_QUEUE
 
 CAME = "() => document.documentElement.classList.remove('td-coming')"
 """What a link names has come, or a sentence on why not; see coming.js."""
@@ -27,11 +29,11 @@ MOVING = (
     "message", "mask", "decision", "cost", "cost_formula", "answers", "curve", "budget_formula",
     "actions",
 )  # fmt: skip
-STAGED = (*MOVING, "picture", "map", "credit", "selector_note", "look")
+STAGED = (*MOVING, "picture", "map", "credit", "selector_note", "look", "staged")
 EVERY = (*STAGED, "pair", "pair_note", "foot", *CONTROLS[:5])
 
 
-def wire(demo: gr.Blocks, parts: Parts, explore: Explore) -> None:
+def wire(demo: gr.Blocks, parts: Parts, explore: Explore, turns: Turns | None = None) -> None:
     """Connect the page's events to its handlers."""
     look = [parts["look"]]
     controls = [*look, *some(parts, CONTROLS)]
@@ -39,34 +41,60 @@ def wire(demo: gr.Blocks, parts: Parts, explore: Explore) -> None:
     _wire_pictures(parts, explore, controls)
     _wire_files(parts, explore, controls)
 
-    def switch(
-        look: Any,
-        pair: str,
-        tau: Any,
-        gamma: Any,
-        temperature: Any,
-        rule: Any,
-        selector: Any,
-        accounting: Any,
-        progress: gr.Progress = gr.Progress(),  # noqa: B008 - gradio finds it by this default
-    ) -> Any:
+    _wire_pairs(demo, parts, explore, turns or Turns())
+
+
+def _wire_pairs(demo: gr.Blocks, parts: Parts, explore: Explore, turns: Turns) -> None:
+    """Connect the menu of pairs and links; a pair that must be fetched comes in the heavy lane."""
+    look, controls = [parts["look"]], some(parts, CONTROLS)
+
+    def switch(look: Any, pair: str, *values: Any, request: gr.Request) -> Any:
+        job = turns.claim(request.session_hash, "fetch")  # an older download is not wanted any more
+        ahead = explore.crowd.behind(HEAVY_LANE)
+        return keyed(parts, explore.switch(look, pair, ahead, *values) | {"job": job})
+
+    def chosen(
+        look: Any, pair: Any, tau: Any, gamma: Any, temperature: Any, rule: Any, selector: Any,
+        accounting: Any, request: gr.Request,
+    ) -> Any:  # fmt: skip
         values = (tau, gamma, temperature, rule, selector, accounting)
-        return keyed(parts, explore.switch(look, pair, _teller(progress), *values))
+        return switch(look, pair, *values, request=request)
+
+    def fetch(
+        look: Any, pair: Any, query: Any, job: str, tau: Any, gamma: Any, temperature: Any,
+        rule: Any, selector: Any, accounting: Any,
+    ) -> Iterator[Any]:  # fmt: skip
+        if turns.stopped(job):
+            return
+        values = (tau, gamma, temperature, rule, selector, accounting)
+        fetched = run_errand("fetch", {"pair": str(pair)}, lambda: turns.stopped(job))
+        for updates in explore.fetch(look, str(pair), query, fetched, *values):
+            yield keyed(parts, updates)
 
     parts["pair"].input(
-        switch,
-        [*look, parts["pair"], *some(parts, CONTROLS)],
-        some(parts, EVERY),
-        **MODEL | {"show_progress": "full"},
-        show_progress_on=[parts["pair_note"]],
+        chosen,
+        [*look, parts["pair"], *controls],
+        some(parts, (*EVERY, "query", "job")),
         trigger_mode="always_last",
+        **MODEL,
     )
+    parts["pair_note"].fetch(
+        fetch,
+        [*look, parts["pair"], parts["query"], parts["job"], *controls],
+        some(parts, EVERY),
+        trigger_mode="multiple",
+        **HEAVY,
+    )
+    parts["pair_note"].stop(turns.stop, [parts["job"]], None, **QUICK)
 
     def restore(request: gr.Request, accounting: str) -> Any:
-        query = dict(request.query_params)
-        return keyed(parts, explore.restore(query, lambda _text, _share: None, accounting))
+        query, job = dict(request.query_params), turns.claim(request.session_hash, "fetch")
+        ahead = explore.crowd.behind(HEAVY_LANE)
+        return keyed(parts, explore.restore(query, accounting, ahead) | {"job": job})
 
-    shown = demo.load(restore, [parts["accounting"]], some(parts, EVERY), **MODEL)
+    shown = demo.load(
+        restore, [parts["accounting"]], some(parts, (*EVERY, "query", "job")), **MODEL
+    )
     shown.then(None, js=CAME, **PRIVATE)
 
 
@@ -90,6 +118,10 @@ def _wire_controls(parts: Parts, explore: Explore, controls: list[Any]) -> None:
         trigger_mode="always_last",
         **MODEL,
     )
+
+    def settle(look: Any, staged: str, *values: Any) -> Any:
+        return keyed(parts, explore.settle(look, *values, staged=staged))
+
     # The card asks for what it lacks; one run at a time, and after it the newest wish counts.
     parts["decision"].pending(
         named(parts, explore.run),
@@ -97,7 +129,7 @@ def _wire_controls(parts: Parts, explore: Explore, controls: list[Any]) -> None:
         some(parts, ["message"]),
         trigger_mode="always_last",
         **MODEL,
-    ).then(named(parts, explore.settle), controls, some(parts, MOVING), **QUICK)
+    ).then(settle, [controls[0], parts["staged"], *controls[1:]], some(parts, STAGED), **QUICK)
 
     parts["stage"].force(
         named(parts, explore.force),
@@ -113,14 +145,15 @@ def _wire_pictures(parts: Parts, explore: Explore, controls: list[Any]) -> None:
         look, *rest = values
         return keyed(parts, explore.pick(look, str(payload(event).get("sample")), *rest))
 
+    # Quick: the picture is shown at once, and the decision card then asks for what the models say.
     # Not always_last: gradio would repeat the first pick's data instead of the last one's.
-    parts["gallery"].pick(pick, controls, some(parts, STAGED), trigger_mode="multiple", **MODEL)
+    parts["gallery"].pick(pick, controls, some(parts, STAGED), trigger_mode="multiple", **QUICK)
     parts["drop"].upload(
         named(parts, explore.upload),
         [controls[0], parts["drop"], *controls[1:]],
         some(parts, STAGED),
         trigger_mode="always_last",
-        **MODEL,
+        **QUICK,
     )
 
 
@@ -135,10 +168,3 @@ def _wire_files(parts: Parts, explore: Explore, controls: list[Any]) -> None:
     outputs = some(parts, ("message", "files"))
     parts["actions"].png(saver("png"), controls, outputs, **MODEL)
     parts["actions"].json(saver("json"), controls, outputs, **MODEL)
-
-
-def _teller(progress: gr.Progress) -> Callable[[str, float], None]:
-    def tell(sentence: str, share: float) -> None:
-        progress(share, desc=sentence)
-
-    return tell

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from tinydrop.results import Answer, CostBreakdown, DropResult, group_shares
+from tinydrop.results import Answer, CostBreakdown, DropResult, Truth, group_shares
 from tinydrop.views.markup import escape
-from tinydrop.views.words import Part, amount, decision_parts, macs_unit, milliseconds, percent
+from tinydrop.views.words import Part, amount, decision_parts, heat_words, macs_unit, percent
 
 __all__ = ["ACCOUNTING", "answers_card", "cost_card", "cost_formula", "decision_card"]
 
@@ -14,26 +14,35 @@ ACCOUNTING = ("head only", "full backward")
 """How the saliency step is counted: our gradient of the head alone, or the literal full pass."""
 
 
-def decision_card(result: DropResult, note: str = "", *, stopped: bool = False) -> str:
+def decision_card(
+    result: DropResult, note: str = "", *, stopped: bool = False, truth: Truth | None = None
+) -> str:
     """Return the decision in one sentence, a line on its state, and the warnings.
 
     Args:
         result: the run; one without a target answer that did not exit is still running.
         note: a word on where the target's answer comes from, for example ``cached``.
         stopped: True where the missing answer will not come, so that nothing seems to be at work.
+        truth: what the picture shows, where that is known: the answer is then judged.
     """
     running = not stopped and not result.exited and result.target is None
     spinner = '<i class="td-spin" aria-hidden="true"></i>' if running else ""
     state = f'<p class="td-state">{spinner}{escape(note)}</p>' if note or running else ""
     warnings = "".join(f"<li>{escape(text)}</li>" for text in result.warnings)
-    return (
-        f'<p class="td-say" aria-live="polite">{_sentence(decision_parts(result))}</p>{state}'
-        + (f'<ul class="td-warnings">{warnings}</ul>' if warnings else "")
+    said = _sentence(decision_parts(result, truth))
+    return f'<p class="td-say" aria-live="polite">{said}</p>{state}' + (
+        f'<ul class="td-warnings">{warnings}</ul>' if warnings else ""
     )
 
 
-def cost_card(result: DropResult, accounting: str = ACCOUNTING[0]) -> str:
-    """Return the cost as a waterfall in MACs, with the share saved and the measured time."""
+def cost_card(result: DropResult, accounting: str = ACCOUNTING[0], times: str = "") -> str:
+    """Return the cost as a waterfall in MACs, with the share saved.
+
+    Args:
+        result: the run.
+        accounting: how the saliency step is counted.
+        times: what the kept patches cost in time, as HTML.
+    """
     macs = result.macs
     stages = _stages(macs, accounting)
     total = sum(value for _, value in stages)
@@ -48,7 +57,7 @@ def cost_card(result: DropResult, accounting: str = ACCOUNTING[0]) -> str:
         f'<div class="td-saved"><span class="td-big">{big}</span> <span>{what}: '
         f"{amount(total, unit)} of {amount(macs.full_target, unit)} {name}</span></div>"
         f"{_waterfall(stages, total, macs.full_target)}"
-        f"{_honest(result, saved)}{_measured(result)}"
+        f"{_honest(result, saved)}{times}"
     )
 
 
@@ -95,17 +104,25 @@ def answers_card(result: DropResult, groups: Mapping[str, Sequence[str]] | None 
     waiting = "Not needed: the guidance's answer stands." if result.exited else "Running…"
     return (
         '<div class="td-tops">'
-        + _column("Guidance", f"{amount(macs.guidance, unit)} {name}", result.guidance, "", alike)
+        + _column(
+            "Guidance",
+            f"{amount(macs.guidance, unit)} {name}; {heat_words(result.setting.temperature)}",
+            result.guidance,
+            "",
+            alike,
+        )
         + _column(
             "Target, kept patches",
-            "did not run" if result.exited else f"{kept}, {amount(macs.target, unit)} {name}",
+            "did not run"
+            if result.exited
+            else f"{kept}, {amount(macs.target, unit)} {name}; {heat_words(1.0)}",
             result.target,
             waiting,
             alike,
         )
         + _column(
             "Target, all patches",
-            f"{every}, {amount(macs.full_target, unit)} {name}",
+            f"{every}, {amount(macs.full_target, unit)} {name}; {heat_words(1.0)}",
             result.full,
             "Running…",
             alike,
@@ -154,22 +171,6 @@ def _honest(result: DropResult, saved: float) -> str:
         '<p class="td-honest"><b>TinyDrop costs more here.</b> Dropping '
         f"{result.patches - result.kept} of {result.patches} patches saves less than guidance and "
         "saliency cost: for this picture the full target alone is cheaper.</p>"
-    )
-
-
-def _measured(result: DropResult) -> str:
-    if not result.exited and result.target is None:
-        return '<p class="td-hint">Measured here: the target is running.</p>'
-    own = result.latency_ms.total
-    if result.full is None:
-        return f'<p class="td-hint">Measured here: {milliseconds(own)}.</p>'
-    full = result.full.latency_ms
-    faster = own <= full
-    verdict = "instead of" if faster else "against"
-    word = "" if faster else " Fewer MACs are not always faster." if result.macs.saved >= 0 else ""
-    return (
-        f'<p class="td-hint">Measured here: {milliseconds(own)} {verdict} '
-        f"{milliseconds(full)} for the full target.{word}</p>"
     )
 
 

@@ -80,7 +80,7 @@ def film_sentence(film: Film, full: Answer, names: Sequence[str], *, placed_righ
 
 def exact_part(
     cells: Sequence[Cell], film: Film | None, full: Answer | None, names: Sequence[str],
-    *, filming: bool, stopped: bool,
+    *, filming: bool, stopped: bool, place: str = "",
 ) -> str:  # fmt: skip
     """Return the film of every K: the button, or how far it is, and the strip as far as known.
 
@@ -91,6 +91,7 @@ def exact_part(
         names: the class names.
         filming: whether the missing answers are being asked for.
         stopped: True where missing answers will not come.
+        place: what says how many are ahead, as HTML.
     """
     done, total = sum(cell.answer is not None for cell in cells), len(cells)
     if film is not None and full is not None:
@@ -100,8 +101,8 @@ def exact_part(
         head = (
             f'<div class="tn-progress"><progress aria-label="Filming every K" max="{total}" '
             f'value="{done}"></progress><p class="td-hint" role="status">{done} of {total} K '
-            'known</p><button type="button" class="td-button" data-action="stop">Stop</button>'
-            "</div>"
+            f"known {place}</p>"
+            '<button type="button" class="td-button" data-action="stop">Stop</button></div>'
         )
         return head + (_strip(cells, full) if full is not None else "")
     left = total - done

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from tinydrop.results import Answer
+from tinydrop.results import Answer, Truth
 from tinydrop.tokens import PatchGrid, TokenSelection
 from tinydrop.views.coherence_words import agreement
 from tinydrop.views.markup import data_uri, escape
@@ -53,7 +53,14 @@ def photo_part(thumb: Image.Image) -> str:
     )
 
 
-def multiples(tiles: Sequence[Multiple], full: Answer | None, label: str, *, stopped: bool) -> str:
+def multiples(
+    tiles: Sequence[Multiple],
+    full: Answer | None,
+    label: str,
+    *,
+    stopped: bool,
+    truth: Truth | None = None,
+) -> str:
     """Return the tiles as buttons, each with class, confidence and whether it agrees.
 
     Args:
@@ -61,8 +68,9 @@ def multiples(tiles: Sequence[Multiple], full: Answer | None, label: str, *, sto
         full: the full target's answer, the yardstick.
         label: what the group is, for those who cannot see it.
         stopped: True where missing answers will not come.
+        truth: what the picture shows, where that is known.
     """
-    buttons = "".join(_button(tile, full, stopped=stopped) for tile in tiles)
+    buttons = "".join(_button(tile, full, stopped=stopped, truth=truth) for tile in tiles)
     return f'<div class="ch-tiles" role="group" aria-label="{escape(label)}">{buttons}</div>'
 
 
@@ -114,8 +122,8 @@ def _area(grid: PatchGrid, index: int, height: int, width: int) -> tuple[slice, 
     return slice(row * height, (row + 1) * height), slice(col * width, (col + 1) * width)
 
 
-def _button(tile: Multiple, full: Answer | None, *, stopped: bool) -> str:
-    kind, mark, word = agreement(tile.answer, full)
+def _button(tile: Multiple, full: Answer | None, *, stopped: bool, truth: Truth | None) -> str:
+    kind, mark, word = agreement(tile.answer, full, truth)
     name = sure = ""
     if tile.answer is not None:
         name, sure = tile.answer.name, percent(tile.answer.confidence)

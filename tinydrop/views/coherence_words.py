@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from tinydrop.results import Answer
+from tinydrop.results import Answer, Truth
 from tinydrop.views.words import Part, percent
 
 __all__ = [
@@ -189,13 +189,24 @@ MEASURE_GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 
 
-def agreement(answer: Answer | None, full: Answer | None) -> tuple[str, str, str]:
-    """Return (kind, mark, word) of an answer beside the full target's; kind is a css class."""
+def agreement(
+    answer: Answer | None, full: Answer | None, truth: Truth | None = None
+) -> tuple[str, str, str]:
+    """Return (kind, mark, word) of an answer beside the full target's; kind is a css class.
+
+    Args:
+        answer: None while it is running.
+        full: the full target's; None likewise.
+        truth: what the picture shows: where that is known, the word also says right or wrong.
+    """
     if answer is None or full is None:
         return "ch-wait", "…", "running"
+    judged = ""
+    if truth is not None and truth.name is not None:
+        judged = ", right" if truth.right(answer) else ", wrong"
     if answer.class_index == full.class_index:
-        return "ch-same", "✓", "same"
-    return "ch-other", "✗", "differs"
+        return "ch-same", "✓", f"same{judged}"
+    return "ch-other", "✗", f"differs{judged}"
 
 
 def say_parts(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tinydrop.results import Answer
+from tinydrop.results import Answer, Truth
 from tinydrop.views.compare_tiles import cost_bar, fate
 from tinydrop.views.compare_words import millions, share
 from tinydrop.views.markup import escape
@@ -50,7 +50,9 @@ class Opened:
     steps: tuple[tuple[str, int], ...]
 
 
-def opened_html(one: Opened | None, full: Answer | None, full_macs: int) -> str:
+def opened_html(
+    one: Opened | None, full: Answer | None, full_macs: int, truth: Truth | None = None
+) -> str:
     """Return a method large; a line that says so while nothing is known of it."""
     if one is None or full is None:
         return '<p class="td-waiting">The target is running…</p>'
@@ -63,7 +65,7 @@ def opened_html(one: Opened | None, full: Answer | None, full_macs: int) -> str:
         f'<p class="td-hint">{escape(one.note)}</p>'
         f'<img class="cp-large" src="{one.picture}" alt="{escape(one.alt)}">'
         f'<p class="td-hint">{escape(one.caption)}</p>'
-        f'<p class="cp-answer"><b>{escape(one.answer.name)}</b>{fate(one.answer, full)}</p>'
+        f'<p class="cp-answer"><b>{escape(one.answer.name)}</b>{fate(one.answer, full, truth)}</p>'
         f"{_top(one.answer)}"
         f"{cost_bar(one.macs, one.guide, full_macs)}"
         f'<p class="cp-cost">{cost}.</p>{_blocks(one)}{_steps(one)}</div>'

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tinydrop.results import Answer
+from tinydrop.results import Answer, Truth
 from tinydrop.views.compare_labels import spread_out
 from tinydrop.views.compare_tiles import fate
 from tinydrop.views.compare_words import depth_words, millions, share
@@ -95,6 +95,7 @@ def place_html(
     macs: int,
     guide: int,
     full_macs: int,
+    truth: Truth | None = None,
 ) -> str:
     """Return what becomes of the picture at one place.
 
@@ -108,12 +109,13 @@ def place_html(
         macs: of the target.
         guide: MACs of guidance and map on top.
         full_macs: what the full target costs.
+        truth: what the picture shows, where that is known.
     """
     more = f", {share(macs + guide, full_macs)} with the guide" if guide else ""
     return (
         f'<div class="cp-place"><h3>{escape(title)}</h3><img class="cp-large" src="{picture}" '
         f'alt="{left} of {patches} patches go on">'
-        f'<p class="cp-answer"><b>{escape(answer.name)}</b>{fate(answer, full)}</p>'
+        f'<p class="cp-answer"><b>{escape(answer.name)}</b>{fate(answer, full, truth)}</p>'
         f'<p class="cp-cost"><b>{left} of {patches}</b> patches go on; {millions(macs)}, '
         f"{share(macs, full_macs)} of the full target{more}.</p></div>"
     )

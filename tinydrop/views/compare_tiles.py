@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tinydrop.results import Answer
+from tinydrop.results import Answer, Truth
 from tinydrop.views.coherence_words import agreement
 from tinydrop.views.compare_words import share
 from tinydrop.views.markup import escape
@@ -54,7 +54,11 @@ class Section:
 
 
 def tiles_html(
-    sections: Sequence[Section], full: Answer | None, full_macs: int, opened: str
+    sections: Sequence[Section],
+    full: Answer | None,
+    full_macs: int,
+    opened: str,
+    truth: Truth | None = None,
 ) -> str:
     """Return all groups of tiles.
 
@@ -63,6 +67,7 @@ def tiles_html(
         full: the full target's answer, the yardstick.
         full_macs: what it costs.
         opened: the key of the tile that is shown large.
+        truth: what the picture shows, where that is known.
     """
     if full is None:
         return WAITING
@@ -70,16 +75,17 @@ def tiles_html(
         f'<section class="cp-group{" cp-narrow" if one.narrow else ""}">'
         f'<h3>{escape(one.title)}</h3><p class="td-hint">{escape(one.note)}</p>'
         f'<div class="cp-tiles" role="group" aria-label="{escape(one.title)}">'
-        f"{''.join(_tile(tile, full, full_macs, opened) for tile in one.tiles)}</div></section>"
+        f"{''.join(_tile(tile, full, full_macs, opened, truth) for tile in one.tiles)}"
+        "</div></section>"
         for one in sections
         if one.tiles
     )
     return f'<div class="cp-groups">{groups}</div>'
 
 
-def fate(answer: Answer, full: Answer) -> str:
+def fate(answer: Answer, full: Answer, truth: Truth | None = None) -> str:
     """Return whether an answer is the full target's, as a mark and a word, and how sure it is."""
-    kind, mark, word = agreement(answer, full)
+    kind, mark, word = agreement(answer, full, truth)
     sure = percent(answer.confidence)
     return f'<span class="ch-fate"><i class="{kind}">{mark} {word}</i> {sure}</span>'
 
@@ -94,7 +100,7 @@ def cost_bar(macs: int, guide: int, full_macs: int) -> str:
     return f'<span class="cp-bar" aria-hidden="true">{parts}</span>'
 
 
-def _tile(tile: Tile, full: Answer, full_macs: int, opened: str) -> str:
+def _tile(tile: Tile, full: Answer, full_macs: int, opened: str, truth: Truth | None) -> str:
     title = escape(tile.title)
     if tile.answer is None:
         return (
@@ -102,10 +108,10 @@ def _tile(tile: Tile, full: Answer, full_macs: int, opened: str) -> str:
             '<span class="cp-thumb" aria-hidden="true">–</span>'
             f"<b>{title}</b><small>{escape(tile.reason)}</small></div>"
         )
-    _, _, word = agreement(tile.answer, full)
+    kind, _, word = agreement(tile.answer, full, truth)
     cost = share(tile.macs or tile.guide, full_macs)
     spoken = f"{tile.title}: {tile.answer.name}, {percent(tile.answer.confidence)}, "
-    spoken += f"{word} {'as' if word == 'same' else 'from'} the full target, {cost} of its MACs"
+    spoken += f"{word} {'as' if kind == 'ch-same' else 'from'} the full target, {cost} of its MACs"
     if tile.macs and tile.guide:
         spoken += f" and {share(tile.guide, full_macs)} for the guide"
         cost += f" + {share(tile.guide, full_macs)}"
@@ -114,7 +120,7 @@ def _tile(tile: Tile, full: Answer, full_macs: int, opened: str) -> str:
         f'aria-pressed="{str(tile.key == opened).lower()}" aria-label="{escape(spoken)}" '
         f'title="{escape(tile.note)}">'
         f'<span class="cp-thumb"><img src="{tile.picture}" alt=""></span><b>{title}</b>'
-        f'<span class="ch-name">{escape(tile.answer.name)}</span>{fate(tile.answer, full)}'
+        f'<span class="ch-name">{escape(tile.answer.name)}</span>{fate(tile.answer, full, truth)}'
         f"{cost_bar(tile.macs, tile.guide, full_macs)}"
         f"<small><span>{cost}</span><span>{escape(tile.left)}</span></small></button>"
     )

@@ -81,7 +81,10 @@ RANKERS: Mapping[str, str] = MappingProxyType(
 """Who may choose the patches that go on from a block: key -> its name on the page."""
 
 TARGET_NOTE = "The target as it is, on every patch: the yardstick of this page."
-GUIDANCE_NOTE = "The small model that looks first; its answer alone, without the target."
+GUIDANCE_NOTE = (
+    "The small model that looks first; its answer alone, without the target. Its confidence is "
+    "calibrated with the pair’s temperature, as on the Explore page; the target’s is raw."
+)
 
 _TITLES: Mapping[str, str] = MappingProxyType(
     {

@@ -10,26 +10,28 @@ __all__ = ["python_snippet"]
 
 
 def python_snippet(
-    result: DropResult, path: str, toggled: Collection[int] = (), *, uploaded: bool = False
+    result: DropResult, photo: str, toggled: Collection[int] = (), *, sample: bool = False
 ) -> str:
     """Return Python lines that give this result again.
 
     Args:
         result: the run.
-        path: where the picture lies.
+        photo: the visitor's own file, or the name of a bundled photograph.
         toggled: patches whose kept state a person turned round.
-        uploaded: True adds a line saying that the visitor's own file goes there.
+        sample: whether it is a bundled photograph, which every installation has.
     """
     setting = result.setting
     controls = (
         f"    tau={setting.tau!r}, gamma={setting.gamma!r}, "
         f"temperature={setting.temperature!r}, rule={setting.rule!r}"
     )
-    note = "  # your own picture" if uploaded else ""
+    door = ["from tinydrop.assets import sample_path"] if sample else []
+    shown = f"sample_path({photo!r})" if sample else f"{photo!r}  # your own picture"
     lines = [
         "from tinydrop import TinyDrop",
+        *door,
         "",
-        f"photo = {path!r}{note}",
+        f"photo = {shown}",
         f"td = TinyDrop({result.pair!r})",
     ]
     if toggled and not result.exited:

@@ -7,33 +7,37 @@ from collections.abc import Mapping, Sequence
 
 from tinydrop.sweep import Interval, Outcome
 from tinydrop.views.markup import escape
-from tinydrop.views.tune_words import drop_words, exact_percent, macs_words
+from tinydrop.views.tune_words import (
+    drop_span_words,
+    drop_words,
+    exact_percent,
+    macs_words,
+    span_words,
+)
 
 __all__ = ["intervals_part", "measured_line", "numbers_card", "numbers_formula", "warnings_part"]
 
 
-def numbers_card(outcome: Outcome, full: Outcome, key: str) -> str:
+def numbers_card(
+    outcome: Outcome, full: Outcome, key: str, few: Mapping[str, Interval] | None = None
+) -> str:
     """Return the sentence and the tiles; their intervals follow under the same ``key``.
 
     Args:
         outcome: of the setting.
         full: of the full target on the same pictures.
         key: names the setting and the trace; the browser asks for what belongs to it.
+        few: 95 % intervals that stand first, where the pictures are too few for single figures.
     """
     tiles = (
-        (
-            "accuracy",
-            "accuracy",
-            exact_percent(outcome.accuracy),
-            drop_words(outcome.accuracy_drop),
-        ),
+        _accuracy_tile(outcome, few),
         (
             "macs",
             "mean cost per picture",
             macs_words(outcome.macs, full.macs),
             f"full target {macs_words(full.macs, full.macs)}",
         ),
-        ("saved", "share saved", exact_percent(outcome.saved), "of the full target's cost"),
+        _saved_tile(outcome, few),
         (
             "exit_rate",
             "exit rate",
@@ -50,7 +54,7 @@ def numbers_card(outcome: Outcome, full: Outcome, key: str) -> str:
     point = escape(json.dumps({"macs": outcome.macs, "y": 100 * outcome.accuracy}))
     return (
         f'<div class="tn-now" data-follow="{escape(key)}" data-point="{point}">'
-        f'<p class="td-say" aria-live="polite">{_sentence(outcome, full)}</p>'
+        f'<p class="td-say" aria-live="polite">{_sentence(outcome, full, few)}</p>'
         '<dl class="tn-tiles">'
         + "".join(
             f'<div><dt>{title}</dt><dd data-measure="{name}"><b>{_unit(value)}</b>'
@@ -112,7 +116,29 @@ def warnings_part(sentences: Sequence[str]) -> str:
     return "".join(f'<p class="td-honest">{escape(sentence)}</p>' for sentence in sentences)
 
 
-def _sentence(outcome: Outcome, full: Outcome) -> str:
+def _accuracy_tile(
+    outcome: Outcome, few: Mapping[str, Interval] | None
+) -> tuple[str, str, str, str]:
+    drop = drop_words(outcome.accuracy_drop)
+    value = exact_percent(outcome.accuracy)
+    if few is None:
+        return "accuracy", "accuracy", value, drop
+    span = few["accuracy"]
+    return (
+        "accuracy", "accuracy, 95 %", span_words(span.low, span.high), f"measured {value}, {drop}",
+    )  # fmt: skip
+
+
+def _saved_tile(outcome: Outcome, few: Mapping[str, Interval] | None) -> tuple[str, str, str, str]:
+    value = exact_percent(outcome.saved)
+    if few is None:
+        return "saved", "share saved", value, "of the full target's cost"
+    span = few["saved"]
+    words = span_words(span.low, span.high)
+    return "saved", "share saved, 95 %", words, f"measured {value} of the full target's cost"
+
+
+def _sentence(outcome: Outcome, full: Outcome, few: Mapping[str, Interval] | None) -> str:
     kept = (
         f"the others keep <b>{exact_percent(outcome.keep_ratio)}</b> of their patches on average"
         if outcome.keep_ratio is not None
@@ -123,6 +149,14 @@ def _sentence(outcome: Outcome, full: Outcome) -> str:
         if outcome.saved >= 0
         else f"<b>{exact_percent(-outcome.saved)} more</b> than it costs"
     )
+    if few is not None:
+        span = few["accuracy_drop"]
+        pictures = "1 picture" if outcome.pictures == 1 else f"{outcome.pictures:,} pictures"
+        return (
+            f"From only <b>{pictures}</b>, with 95 % confidence: accuracy is "
+            f"<b>{drop_span_words(span.low, span.high)}</b>, for {cost}. "
+            f"{exact_percent(outcome.exit_rate)} of them exit early; {kept}."
+        )
     drop = drop_words(outcome.accuracy_drop)
     return (
         f"<b>{exact_percent(outcome.exit_rate)}</b> of the pictures exit early; {kept}. Accuracy "
@@ -140,5 +174,5 @@ def _places(name: str) -> str:
 
 def _unit(words: str) -> str:
     """Return a figure with its unit set smaller."""
-    number, unit = words.split(" ", 1)
+    number, unit = words.rsplit(" ", 1)
     return f"{number} <span>{unit}</span>"

@@ -48,10 +48,6 @@ class HarmfulRow:
 
 def chosen_table(rows: Sequence[Best], full_macs: float) -> str:
     """Return the chosen settings, each with what it does on pictures it was not chosen on."""
-    if not rows:
-        return (
-            '<p class="td-hint">It takes two pictures at least: one to search, one to report.</p>'
-        )
     body = "".join(_chosen_row(row, full_macs) for row in rows)
     counted = next((row for row in rows if row.held_out and row.tuned_on), None)
     halves = ""

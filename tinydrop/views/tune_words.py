@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import math
+
 from tinydrop.budget import Setting
+from tinydrop.provenance import FEW_PICTURES
 from tinydrop.views.words import macs_unit
 
 __all__ = [
     "RULE_WORDS",
+    "drop_span_words",
     "drop_words",
     "exact_percent",
     "macs_digits",
     "macs_words",
     "setting_words",
+    "span_words",
+    "too_few",
 ]
 
 RULE_WORDS = {
@@ -50,6 +56,29 @@ def drop_words(drop: float, than: str = "the full target") -> str:
         return f"as good as {than}"
     side = "below" if value > 0 else "above"
     return f"{abs(value):.1f} points {side} {than}"
+
+
+def drop_span_words(low: float, high: float) -> str:
+    """Return an interval of accuracy drops, in percentage points, from the worse end on."""
+    ends = []
+    for value in (round(high, 1), round(low, 1)):
+        side = "below" if value > 0 else "above"
+        ends.append(f"{abs(value):.1f} points {side}" if value else "as good as")
+    return f"{ends[0]} to {ends[1]} the full target"
+
+
+def span_words(low: float, high: float) -> str:
+    """Return an interval of shares (0 to 1) in whole percent, ``58 to 95 %``, rounded outwards."""
+    return f"{math.floor(100 * low)} to {math.ceil(100 * high)} %"
+
+
+def too_few(pictures: int) -> str:
+    """Return why no setting is recommended, as HTML."""
+    count = "1 picture is" if pictures == 1 else f"{pictures:,} pictures are"
+    return (
+        f'<p class="td-honest">{count} too few to recommend a setting: chance alone decides which '
+        f"one looks best. It takes {FEW_PICTURES} or more.</p>"
+    )
 
 
 def setting_words(setting: Setting) -> str:

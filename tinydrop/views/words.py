@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tinydrop.results import DropResult
+from tinydrop.results import DropResult, Truth
 
-__all__ = ["Part", "amount", "decision_parts", "macs_unit", "milliseconds", "percent", "plain_text"]
+__all__ = [
+    "Part",
+    "amount",
+    "decision_parts",
+    "heat_words",
+    "macs_unit",
+    "percent",
+    "plain_text",
+]
 
 
 @dataclass(frozen=True)
@@ -38,12 +46,37 @@ def amount(macs: int, unit: float) -> str:
     return f"{value:.{0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2}f}"
 
 
-def milliseconds(value: float) -> str:
-    """Return a time in milliseconds with two significant digits."""
-    return f"{value:.1f} ms" if value < 10 else f"{value:.0f} ms"
+def heat_words(temperature: float) -> str:
+    """Return which temperature a model's probabilities were made with."""
+    return "raw, T = 1" if temperature == 1.0 else f"calibrated, T = {temperature:.2f}"
 
 
-def decision_parts(result: DropResult) -> tuple[Part, ...]:
+def decision_parts(result: DropResult, truth: Truth | None = None) -> tuple[Part, ...]:
+    """Return the decision in plain sentences, in parts; whether it is right where that is known.
+
+    Args:
+        result: the run.
+        truth: what the picture shows; None where that is not known.
+    """
+    return (*_decision(result), *_judged(result, truth))
+
+
+def _judged(result: DropResult, truth: Truth | None) -> tuple[Part, ...]:
+    """Return whether the answer is right; nothing while there is none or nobody knows."""
+    if truth is None or (not result.exited and result.target is None):
+        return ()
+    if truth.name is None:
+        return (Part(" No answer can be right: the pair has no class for what is shown."),)
+    if truth.right(result.final):
+        return (Part(" That is "), Part("right", strong=True), Part("."))
+    return (
+        Part(" That is "),
+        Part("wrong", strong=True),
+        Part(f": the photograph shows {truth.name}."),
+    )
+
+
+def _decision(result: DropResult) -> tuple[Part, ...]:
     """Return the decision as one plain sentence (two at most), in parts.
 
     A result that neither exited nor has a target answer is one whose target is still running.

@@ -10,7 +10,8 @@ function follow() {
   clearTimeout(timer);
   if (!now.dataset.pending) return;
   const wait = now.dataset.urgent === '1' ? 0 : Math.max(0, REST - (performance.now() - moved));
-  timer = setTimeout(() => trigger('pending'), wait);
+  // What takes long stands in a queue of its own.
+  timer = setTimeout(() => trigger(now.dataset.heavy ? 'film' : 'pending'), wait);
 }
 
 document.addEventListener('input', (event) => {

@@ -10,7 +10,7 @@ from __future__ import annotations
 from importlib import resources
 from pathlib import Path
 
-from tinydrop.errors import SettingError
+from tinydrop.errors import SettingError, quoted
 
 __all__ = ["asset", "assets_folder", "sample_path", "samples_folder"]
 
@@ -58,6 +58,6 @@ def sample_path(name: str) -> Path:
     names = sorted(path.stem for path in samples_folder().glob("*.jpg"))
     if name not in names:
         raise SettingError(
-            f"There is no bundled photograph {str(name)[:40]!r}; use one of {', '.join(names)}."
+            f"There is no bundled photograph {quoted(name)}; use one of {', '.join(names)}."
         )
     return samples_folder() / f"{name}.jpg"

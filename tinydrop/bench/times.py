@@ -15,7 +15,7 @@ from tinydrop.backbones import Guidance, Target
 from tinydrop.bench.measure import time_in_turns
 from tinydrop.bench.report import Spread
 from tinydrop.budget import BUDGET_LEVELS, num_keep
-from tinydrop.errors import SettingError
+from tinydrop.errors import SettingError, quoted
 from tinydrop.saliency import compute_saliency, resize_saliency
 
 __all__ = ["LevelTimes", "measure_level_times", "read_level_times", "write_level_times"]
@@ -128,7 +128,7 @@ def read_level_times(path: Path) -> tuple[LevelTimes, ...]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         if content["format"] != _FORMAT:
-            raise ValueError(f"format {content['format']!r}")  # noqa: TRY301
+            raise ValueError(f"format {quoted(content['format'])}")  # noqa: TRY301
         return tuple(_table(one) for one in content["tables"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise SettingError(

@@ -13,7 +13,8 @@ class Learner:
     """Modules, an optimiser over their weights, and all that later steps depend on.
 
     Args:
-        parts: prefix in the checkpoint -> module; those that learn and those that only follow.
+        learning: prefix in the checkpoint -> module that learns.
+        following: prefix in the checkpoint -> module that only follows, such as an average.
         optimizer: over the weights that learn; a group's ``lr_scale`` multiplies its rate.
         device: where everything stays.
         clip: largest norm of all gradients together; 0 for any.
@@ -21,13 +22,15 @@ class Learner:
 
     def __init__(
         self,
-        parts: Mapping[str, nn.Module],
+        learning: Mapping[str, nn.Module],
+        following: Mapping[str, nn.Module],
         optimizer: Any,  # noqa: ANN401
         device: torch.device,
         clip: float,
     ) -> None:
         self.device = device
-        self._parts = parts
+        self._learning = [w for module in learning.values() for w in module.parameters()]
+        self._parts = {**learning, **following}
         self._optimizer = optimizer
         self._clip = clip
 
@@ -35,7 +38,7 @@ class Learner:
         """Move every weight by the gradient of a loss, at a learning rate."""
         torch.autograd.backward(value)
         if self._clip:
-            torch.nn.utils.clip_grad_norm_(self._weights(), self._clip)
+            torch.nn.utils.clip_grad_norm_(self._learning, self._clip)
         for group in self._optimizer.param_groups:
             group["lr"] = rate * group.get("lr_scale", 1.0)
         self._optimizer.step()

@@ -75,7 +75,7 @@ class SlimTrainer(Learner):
         optimizer = torch.optim.AdamW(
             _groups(learning, recipe), lr=recipe.lr, fused=device.type == "cuda"
         )
-        super().__init__({**learning, "average": self.average}, optimizer, device, recipe.clip)
+        super().__init__(learning, {"average": self.average}, optimizer, device, recipe.clip)
 
     def batch(self, data: PictureSet, step: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Return a step's changed and normalised pictures and their labels."""

@@ -89,7 +89,8 @@ class Trainer(Learner):
             self.model, decay=recipe.ema, use_warmup=True, warmup_power=_EMA_POWER
         )
         super().__init__(
-            {"model": self.model, "ema": self.ema.module},
+            {"model": self.model},
+            {"ema": self.ema.module},
             _optimizer(self.model, recipe, device),
             device,
             recipe.clip,

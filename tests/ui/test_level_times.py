@@ -19,7 +19,7 @@ from tinydrop.studies.bench import (
     read_level_times,
     write_level_times,
 )
-from tinydrop.ui.kit.times import level_times, times_line
+from tinydrop.ui.explore.times import level_times, times_line
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ from tinydrop.studies.errands import ErrandError, Message
 from tinydrop.ui.explore import frames
 from tinydrop.ui.explore.cards import ACCOUNTING
 from tinydrop.ui.explore.links import LINK_FIELDS, look_from_query
+from tinydrop.ui.explore.times import level_times, times_line
 from tinydrop.ui.kit.answering import Updates, told
 from tinydrop.ui.kit.frames import alert
 from tinydrop.ui.kit.lanes import HEAVY, QUICK_LANE, Crowd, Idle, line_part
@@ -22,7 +23,6 @@ from tinydrop.ui.kit.markup import escape
 from tinydrop.ui.kit.samples import Sample, find_sample, truth_of
 from tinydrop.ui.kit.studio import Scene, Studio
 from tinydrop.ui.kit.texts import FAILED
-from tinydrop.ui.kit.times import level_times, times_line
 
 MAX_FORCED = 4096
 

@@ -10,11 +10,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tinydrop.budget import Setting
-    from tinydrop.errors import TinyDropError
+    from tinydrop.core.budget import Setting
+    from tinydrop.core.errors import TinyDropError
+    from tinydrop.core.results import DropResult
+    from tinydrop.core.tokens import PatchGrid, Saliency, TokenSelection
     from tinydrop.pipeline import SELECTORS, TinyDrop
-    from tinydrop.results import DropResult
-    from tinydrop.tokens import PatchGrid, Saliency, TokenSelection
 
 __all__ = [
     "SELECTORS",
@@ -31,13 +31,13 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "SELECTORS": "pipeline",
-    "DropResult": "results",
-    "PatchGrid": "tokens",
-    "Saliency": "tokens",
-    "Setting": "budget",
+    "DropResult": "core.results",
+    "PatchGrid": "core.tokens",
+    "Saliency": "core.tokens",
+    "Setting": "core.budget",
     "TinyDrop": "pipeline",
-    "TinyDropError": "errors",
-    "TokenSelection": "tokens",
+    "TinyDropError": "core.errors",
+    "TokenSelection": "core.tokens",
 }
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import psutil
 import pytest
-from browser.reading import (
+from PIL import Image
+from reading import (
     SAMPLES,
     App,
     alert,
@@ -19,7 +20,6 @@ from browser.reading import (
     set_number,
     settled,
 )
-from PIL import Image
 
 pytestmark = pytest.mark.browser
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from browser.reading import overflow
+from reading import overflow
 
 pytestmark = pytest.mark.browser
 

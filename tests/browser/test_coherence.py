@@ -8,8 +8,8 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from browser.conftest import served
-from browser.reading import SAMPLES, App, Seen, contrast, open_page, overflow
+from reading import SAMPLES, App, Seen, contrast, open_page, overflow
+from serving import served
 
 from tinydrop import TinyDrop
 
@@ -21,7 +21,7 @@ SLOW = """
 import time
 from tinydrop import TinyDrop
 from tinydrop.ui import build_app, launch_options
-from tinydrop.ui.studio import Studio
+from tinydrop.ui.kit.studio import Studio
 
 class Slow(TinyDrop):
     slow = 0.0

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 import pytest
-from browser.reading import Seen
+from reading import Seen
 
 pytestmark = pytest.mark.browser
 

@@ -6,10 +6,10 @@ import re
 from typing import Any
 
 import pytest
-from browser.reading import SAMPLES, Seen, contrast, overflow
+from reading import SAMPLES, Seen, contrast, overflow
 
 from tinydrop import TinyDrop
-from tinydrop.comparison import METHODS, budget_of, duel
+from tinydrop.studies.comparison import METHODS, budget_of, duel
 
 pytestmark = pytest.mark.browser
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from browser.reading import (
+from reading import (
     SAMPLES,
     App,
 )
@@ -105,3 +105,85 @@ def test_a_path_of_this_machine_is_never_read(client: Any, meta: dict[str, Any])
     said = httpx.get(f"{client.src}gradio_api/call/analyze/{event}", timeout=60).text
     assert "event: error" in said
     assert "keep_indices" not in said
+
+
+FIELDS = ("picture", "tau", "gamma", "selector", "pair", "temperature")
+
+
+def call(client: Any, data: Any) -> str:
+    """What the endpoint streams back for a body that no client of ours would send."""
+    import httpx
+
+    started = httpx.post(f"{client.src}gradio_api/call/analyze", json={"data": data}, timeout=30)
+    event = started.json()["event_id"]
+    return httpx.get(f"{client.src}gradio_api/call/analyze/{event}", timeout=60).text
+
+
+@pytest.fixture(scope="module")
+def uploaded(client: Any) -> dict[str, Any]:
+    import httpx
+
+    file = {"files": ("cat.jpg", (SAMPLES / "cat.jpg").read_bytes())}
+    (path,) = httpx.post(f"{client.src}gradio_api/upload", files=file, timeout=30).json()
+    return {"path": path, "meta": {"_type": "gradio.FileData"}}
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"picture": None}, "No picture was given"),
+        ({"picture": "x"}, "must be an uploaded file"),
+        ({"picture": {"a": 1}}, "must be an uploaded file"),
+        ({"picture": {"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}}, "uploaded"),
+        ({"tau": "abc"}, "tau must be a number"),
+        ({"tau": {"a": 1}}, "tau must be a number"),
+        ({"gamma": 0}, "gamma must be a number"),
+        ({"temperature": -1}, "temperature must be a number"),
+        ({"selector": "magic"}, "magic"),
+        ({"selector": [1]}, "selector"),
+        ({"pair": "/etc"}, "There is no pair"),
+        ({"pair": {"a": 1}}, "There is no pair"),
+    ],
+)
+def test_every_bad_input_says_what_is_wrong(
+    client: Any, uploaded: dict[str, Any], change: dict[str, Any], words: str
+) -> None:
+    values = {**dict.fromkeys(FIELDS), "picture": uploaded, **change}
+    said = call(client, [values[name] for name in FIELDS])
+    assert "event: error" in said
+    assert words in said
+    assert "null" not in said
+
+
+@pytest.mark.parametrize("count", range(6))
+def test_too_few_values_say_how_many(client: Any, uploaded: dict[str, Any], count: int) -> None:
+    said = call(client, [uploaded, *[None] * 5][:count])
+    assert f"takes 6 values and got {count}" in said
+
+
+def test_an_upload_that_was_cleaned_is_to_be_sent_again(
+    client: Any, uploaded: dict[str, Any]
+) -> None:
+    gone = {**uploaded, "path": uploaded["path"].replace("cat.jpg", "gone.jpg")}
+    assert "upload it again" in call(client, [gone, *[None] * 5])
+
+
+def test_null_is_the_pairs_own(client: Any, uploaded: dict[str, Any]) -> None:
+    said = client.predict(
+        gradio_client.handle_file(SAMPLES / "cat.jpg"),
+        pair="bundled-24",
+        temperature=2.0,
+        api_name="/analyze",
+    )
+    setting = TinyDrop("bundled-24").pair.setting
+    assert said["pair"] == "bundled-24"
+    assert (said["tau"], said["gamma"], said["temperature"]) == (setting.tau, setting.gamma, 2.0)
+
+
+def test_each_parameter_says_what_it_is_and_has_an_example(client: Any) -> None:
+    told = client.view_api(return_format="dict")["named_endpoints"]["/analyze"]["parameters"]
+    assert tuple(one["parameter_name"] for one in told) == FIELDS
+    assert all(one["python_type"]["description"] for one in told)
+    examples = {one["parameter_name"]: one["example_input"] for one in told}
+    assert str(examples.pop("picture")["path"]).endswith((".png", ".jpg"))
+    client.predict(gradio_client.handle_file(SAMPLES / "cat.jpg"), **examples, api_name="/analyze")

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 import pytest
-from browser.reading import (
+from reading import (
     SAMPLES,
     App,
     Seen,
@@ -23,7 +23,7 @@ from browser.reading import (
 )
 
 from tinydrop import TinyDrop
-from tinydrop.pairs import SHIPPED, read_pair_card
+from tinydrop.models.pairs import SHIPPED, read_pair_card
 
 pytestmark = pytest.mark.browser
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from browser.reading import App, changed, contrast, open_page, overflow, settled
+from reading import App, changed, contrast, open_page, overflow, settled
 
 pytestmark = pytest.mark.browser
 

@@ -9,16 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser.reading import App, Seen, alert, overflow
-from browser.tuning import accuracy_is, at, drawn, figure, followed, number, type_in
 from PIL import Image
+from reading import App, Seen, alert, overflow
+from tuning import accuracy_is, at, drawn, figure, followed, number, type_in
 
-from tinydrop.budget import Setting
-from tinydrop.sweep import evaluate
-from tinydrop.trace import Trace
-from tinydrop.tracing import read_trace
-from tinydrop.ui.tune_bench import TRACES_FOLDER
-from tinydrop.views.tune_words import exact_percent
+from tinydrop.core.assets import asset
+from tinydrop.core.budget import Setting
+from tinydrop.studies.sweep import evaluate
+from tinydrop.studies.trace import Trace, read_trace
+from tinydrop.ui.tune.words import exact_percent
 
 pytestmark = pytest.mark.browser
 
@@ -37,7 +36,7 @@ SHOWN_AT = """() => {
   return [xaxis.p2d(x) * box.layout.meta.unit, yaxis.p2d(y)];
 }"""
 
-TRACE = TRACES_FOLDER / "bundled-gradcam.parquet"
+TRACE = asset("traces", "bundled-gradcam.parquet")
 
 
 @pytest.fixture(scope="module")

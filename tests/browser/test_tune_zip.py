@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from browser.reading import App, alert
-from browser.tuning import drawn, figure
 from PIL import Image
+from reading import App, alert
+from tuning import drawn, figure, followed
 
-from tinydrop.pairs import load_pair
+from tinydrop.models.pairs import load_pair
 
 pytestmark = pytest.mark.browser
 
@@ -48,7 +48,12 @@ class TestOwnZip:
         words = tune.inner_text("#tn-trace")
         assert "80 of mine.zip" in words
         assert "40 class unknown to the pair" in words
-        drawn(tune)
+        tune.wait_for_function(
+            "document.querySelector('#tn-chosen').innerText"
+            ".includes('80 pictures are too few to recommend a setting')"
+        )
+        followed(tune)
+        assert "From only 80 pictures" in tune.inner_text("#tn-numbers")
         tune.get_by_role("button", name="Back to the bundled trace").click()
         tune.wait_for_function(
             "document.querySelector('#tn-trace').innerText.includes('Comes with the app')"
@@ -71,7 +76,11 @@ class TestOwnZip:
 
     @pytest.mark.parametrize(
         ("name", "sentence"),
-        [("text", "not a readable zip"), ("outside", "leads out of the zip"), ("one", "only")],
+        [
+            ("text", "not a readable zip"),
+            ("outside", "leads out of the zip"),
+            ("one", "Only the class"),
+        ],
     )
     @pytest.mark.thorough
     def test_a_bad_zip_is_a_sentence(

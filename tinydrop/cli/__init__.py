@@ -14,12 +14,12 @@ from typing import NoReturn
 from tinydrop.cli.coherence import add_coherence
 from tinydrop.cli.common import complain
 from tinydrop.cli.compare import add_compare
-from tinydrop.cli.models import add_bench, add_check
+from tinydrop.cli.models import add_bench, add_check, add_classes
 from tinydrop.cli.quality import add_quality
 from tinydrop.cli.run import add_run
 from tinydrop.cli.tables import add_sweep, add_trace
 from tinydrop.cli.train import add_train
-from tinydrop.errors import TinyDropError
+from tinydrop.core.errors import TinyDropError
 
 __all__ = ["main"]
 
@@ -56,6 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     for add in (
         add_run,
         add_check,
+        add_classes,
         add_trace,
         add_sweep,
         add_bench,

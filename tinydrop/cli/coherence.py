@@ -6,17 +6,14 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tinydrop.budget import BUDGET_LEVELS, num_keep
 from tinydrop.cli.common import add_pair, add_selector, pair_of
 from tinydrop.cli.pictures import add_photos, each_photo, photos_of
-from tinydrop.coherence import describe_coherence, describe_map, judge_coherence
-from tinydrop.selection import map_method
+from tinydrop.core.budget import BUDGET_LEVELS, num_keep
+from tinydrop.core.coherence import describe_coherence, describe_map, judge_coherence
 
 if TYPE_CHECKING:
+    from tinydrop.core.tokens import Saliency
     from tinydrop.pipeline import Guide, TinyDrop
-    from tinydrop.tokens import Saliency
-
-__all__ = ["add_coherence"]
 
 
 def add_coherence(commands: argparse._SubParsersAction[Any]) -> None:
@@ -65,7 +62,7 @@ def _coherence(arguments: argparse.Namespace) -> int:
 
 def _quality(drop: TinyDrop, guide: Guide, selector: str, seed: int) -> dict[str, object]:
     """Return how much the order and the map matter to the target; None for what has no meaning."""
-    from tinydrop.quality import picture_curves, picture_likeness
+    from tinydrop.studies.quality import picture_curves, picture_likeness
 
     order, _ = drop.rank(guide, selector, seed)
     curves = None if order is None else picture_curves(drop, guide, order)
@@ -79,16 +76,8 @@ def _quality(drop: TinyDrop, guide: Guide, selector: str, seed: int) -> dict[str
 
 def _describe(drop: TinyDrop, guide: Guide, level: int, selector: str, seed: int) -> dict[str, Any]:
     """Return one picture's figures, JSON-ready."""
-    from tinydrop.saliency import compute_saliency
-
     grid = drop.pair.target.spec.grid
     selected = drop.select(guide, num_keep(level, grid.num_patches), selector, seed=seed)
-    method, raw = map_method(selector), None
-    if method is not None:
-        # As the guidance made it: on the target's grid it is smooth because it was resized.
-        (raw,) = compute_saliency(
-            drop.pair.guidance, guide.features, [guide.answer.class_index], method
-        )
     problem = None if selected.saliency is None else selected.saliency.problem
     selection = selected.selection
     verdict = judge_coherence(selection, problem=problem)
@@ -102,7 +91,8 @@ def _describe(drop: TinyDrop, guide: Guide, level: int, selector: str, seed: int
         "keep_indices": selection.keep_indices.tolist(),
         "verdict": verdict.to_dict(),
         "coherence": {name: dict(entry) for name, entry in describe_coherence(selection).items()},
-        "map": None if raw is None else _map(raw),
+        # As the guidance made it: on the target's grid it is smooth because it was resized.
+        "map": None if selected.raw is None else _map(selected.raw),
         "warnings": [*guide.picture.notes, *selected.warnings],
     }
 

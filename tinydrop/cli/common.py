@@ -5,23 +5,17 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tinydrop.errors import SettingError
-from tinydrop.selection import GEOMETRIC_ORDERS, MAP_ORDERS, SEEDED_ORDERS
+from tinydrop.core.errors import SettingError
+from tinydrop.core.selection import GEOMETRIC_ORDERS, MAP_ORDERS, SEEDED_ORDERS
+from tinydrop.core.writing import claimed
 
 if TYPE_CHECKING:  # torch is loaded by the command that needs it, so that --help is quick
-    from tinydrop.pairs import Pair
+    from tinydrop.models.pairs import Pair
 
-__all__ = [
-    "add_pair",
-    "add_seed",
-    "add_selector",
-    "complain",
-    "pair_of",
-    "print_json",
-    "selector_names",
-]
 
 # Written out: the room that knows them loads torch, and --help is quick.
 _SALIENCY_METHODS = ("gradcam", "gradcam++", "hirescam", "layercam", "eigencam")
@@ -71,7 +65,7 @@ def selector_names() -> str:
 
 def pair_of(arguments: argparse.Namespace) -> Pair:
     """Return the pair that the arguments name."""
-    from tinydrop.pairs import load_pair, pair_from_names
+    from tinydrop.models.pairs import load_pair, pair_from_names
 
     if (arguments.guidance is None) != (arguments.target is None):
         raise SettingError("Give --guidance and --target together, or --pair instead of both.")
@@ -82,6 +76,11 @@ def pair_of(arguments: argparse.Namespace) -> Pair:
     if arguments.pair is not None:
         raise SettingError("Give either --pair or --guidance and --target, not both.")
     return pair_from_names(arguments.guidance, arguments.target, head=arguments.target_head)
+
+
+def claimed_table(path: Path | None) -> AbstractContextManager[None]:
+    """Hold a table's file while it is measured, so that a second command is refused at once."""
+    return nullcontext() if path is None else claimed(path, "measuring")
 
 
 def print_json(value: object) -> None:

@@ -6,14 +6,12 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tinydrop.cli.common import add_pair, add_seed, complain, print_json
+from tinydrop.cli.common import add_pair, add_seed, claimed_table, complain, print_json
 from tinydrop.cli.labelled import add_data, open_labelled, progress_bar
-from tinydrop.errors import SettingError
+from tinydrop.core.errors import SettingError
 
 if TYPE_CHECKING:
-    from tinydrop.comparison import CompareRow, CompareTable
-
-__all__ = ["add_compare"]
+    from tinydrop.studies.comparison import CompareRow, CompareTable
 
 
 def add_compare(commands: argparse._SubParsersAction[Any]) -> None:
@@ -46,9 +44,9 @@ def add_compare(commands: argparse._SubParsersAction[Any]) -> None:
 
 
 def _compare(arguments: argparse.Namespace) -> int:
-    from tinydrop.comparison import METHODS, compare_methods, write_compare
-    from tinydrop.pairs import BUNDLED_STUDENTS, load_student
+    from tinydrop.models.pairs import bundled_students, load_student
     from tinydrop.pipeline import TinyDrop
+    from tinydrop.studies.comparison import METHODS, compare_methods, compare_path, write_compare
 
     folder = arguments.save_tables
     if folder is not None and folder.exists() and not folder.is_dir():
@@ -56,22 +54,23 @@ def _compare(arguments: argparse.Namespace) -> int:
     dataset, pair = open_labelled(arguments)
     folders = arguments.student
     if folders is None:
-        folders = BUNDLED_STUDENTS if pair.name == "bundled" else ()
+        folders = bundled_students() if pair.name == "bundled" else ()
     students = [load_student(one, pair) for one in folders]
-    with progress_bar() as progress:
-        table = compare_methods(
-            TinyDrop(pair),
-            dataset,
-            arguments.method or tuple(METHODS),
-            students,
-            seed=arguments.seed,
-            limit=arguments.limit,
-            batch_size=arguments.batch_size,
-            repeats=arguments.repeats,
-            progress=progress,
-        )
-    if folder is not None:
-        complain(f"Written: {write_compare(folder, table)}")
+    with claimed_table(folder and compare_path(folder, pair.name)):
+        with progress_bar() as progress:
+            table = compare_methods(
+                TinyDrop(pair),
+                dataset,
+                arguments.method or tuple(METHODS),
+                students,
+                seed=arguments.seed,
+                limit=arguments.limit,
+                batch_size=arguments.batch_size,
+                repeats=arguments.repeats,
+                progress=progress,
+            )
+        if folder is not None:
+            complain(f"Written: {write_compare(folder, table)}")
     if arguments.json:
         print_json(table.to_dict())
     else:
@@ -81,7 +80,7 @@ def _compare(arguments: argparse.Namespace) -> int:
 
 def _text(table: CompareTable) -> list[str]:
     """Return the table as lines for a person."""
-    from tinydrop.comparison import METHODS
+    from tinydrop.studies.comparison import METHODS
 
     known = table.provenance
     guide = known.guidance_macs + known.saliency_macs

@@ -14,10 +14,8 @@ from tinydrop.cli.common import complain, pair_of
 
 if TYPE_CHECKING:  # torch is loaded by the command that needs it, so that --help is quick
     from tinydrop.data import Dataset
-    from tinydrop.pairs import Pair
-    from tinydrop.tracing import Progress
-
-__all__ = ["add_data", "open_labelled", "progress_bar"]
+    from tinydrop.models.pairs import Pair
+    from tinydrop.studies.trace import Progress
 
 
 def add_data(parser: argparse.ArgumentParser) -> None:
@@ -25,7 +23,23 @@ def add_data(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "data", metavar="DATA", help="folder of class folders, zip, Parquet, or owner/name"
     )
-    parser.add_argument("--limit", type=int, help="only the first so many pictures")
+    add_choice(parser, "the split to measure")
+    parser.add_argument(
+        "--limit",
+        type=int,
+        metavar="N",
+        help="only so many pictures: the first ones, or of class folders some of every class",
+    )
+
+
+def add_choice(parser: argparse.ArgumentParser, split: str) -> None:
+    """Add the options that choose among splits and configurations; ``split`` says what for."""
+    parser.add_argument(
+        "--split", metavar="S", help=f"{split}, such as test (the validation-like one by default)"
+    )
+    parser.add_argument(
+        "--config", metavar="C", help="the configuration, where the data have several"
+    )
 
 
 def open_labelled(arguments: argparse.Namespace) -> tuple[Dataset, Pair]:
@@ -36,9 +50,9 @@ def open_labelled(arguments: argparse.Namespace) -> tuple[Dataset, Pair]:
     import torch
 
     from tinydrop.data import open_dataset
-    from tinydrop.tracing import match_pair
+    from tinydrop.studies.trace import match_pair
 
-    dataset = open_dataset(arguments.data, hub=True)
+    dataset = open_dataset(arguments.data, hub=True, split=arguments.split, config=arguments.config)
     pair = pair_of(arguments)
     if torch.cuda.is_available():
         for module in (pair.guidance.module, pair.target.module):

@@ -6,14 +6,15 @@ import argparse
 from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
 from tinydrop.cli.common import add_pair, pair_of, print_json
-from tinydrop.errors import SettingError
+from tinydrop.core.errors import SettingError
 
-__all__ = ["add_bench", "add_check"]
+if TYPE_CHECKING:
+    from tinydrop.models.pairs import Pair
 
 
 def add_check(commands: argparse._SubParsersAction[Any]) -> None:
@@ -46,11 +47,34 @@ def add_bench(commands: argparse._SubParsersAction[Any]) -> None:
     )
     bench.add_argument("--repeats", type=int, default=20, help="measured rounds per figure")
     bench.add_argument("--json", action="store_true", help="print one JSON object")
+    bench.add_argument(
+        "--save-times",
+        type=Path,
+        metavar="FILE",
+        help="also time all 16 levels on 1 and 2 threads, 1 and 8 pictures, into a JSON file",
+    )
     bench.set_defaults(command=_bench)
 
 
+def add_classes(commands: argparse._SubParsersAction[Any]) -> None:
+    """Add the command and its arguments."""
+    classes = commands.add_parser("classes", help="the classes of a pair, to name folders after")
+    add_pair(classes)
+    classes.add_argument("--json", action="store_true", help="print one JSON array")
+    classes.set_defaults(command=_classes)
+
+
+def _classes(arguments: argparse.Namespace) -> int:
+    names = pair_of(arguments).classes
+    if arguments.json:
+        print_json(list(names))
+    else:
+        print("\n".join(names))
+    return 0
+
+
 def _check(arguments: argparse.Namespace) -> int:
-    from tinydrop.check import check_model
+    from tinydrop.studies.check import check_model
 
     if (arguments.all or arguments.table is not None) == bool(arguments.models):
         raise SettingError("Name models to check, or give --all or --table, not both.")
@@ -78,7 +102,7 @@ def _check(arguments: argparse.Namespace) -> int:
 
 def _survey(*, as_json: bool) -> int:
     """Print where every name of timm stands; a refusal is an answer here, not a failure."""
-    from tinydrop.check import known_models, survey
+    from tinydrop.studies.check import known_models, survey
 
     names = known_models()
     found = list(tqdm(survey(names), total=len(names), unit="model"))
@@ -94,7 +118,7 @@ def _survey(*, as_json: bool) -> int:
 
 def _table(paths: list[Path]) -> int:
     """Check the representative models, shrunk and timed, and write their table."""
-    from tinydrop.check import (
+    from tinydrop.studies.check import (
         REPRESENTATIVE,
         FamiliesTable,
         check_model,
@@ -111,8 +135,8 @@ def _table(paths: list[Path]) -> int:
 
 
 def _bench(arguments: argparse.Namespace) -> int:
-    from tinydrop.backbones import load_guidance, load_target
-    from tinydrop.bench import run_bench
+    from tinydrop.models.backbones import load_guidance, load_target
+    from tinydrop.studies.bench import run_bench
 
     if arguments.repeats < 3:
         raise SettingError(
@@ -128,9 +152,38 @@ def _bench(arguments: argparse.Namespace) -> int:
     else:
         pair = pair_of(arguments)
         guidance, target = pair.guidance, pair.target
+    if arguments.save_times is not None:
+        if arguments.random_weights:
+            raise SettingError("--save-times is of a pair with weights; leave one of the two out.")
+        _save_times(pair, arguments.save_times, arguments.repeats)
     report = run_bench(guidance, target, repeats=arguments.repeats)
     if arguments.json:
         print_json(report.to_dict())
     else:
         print(report.to_text())
     return 0
+
+
+def _save_times(pair: Pair, path: Path, repeats: int) -> None:
+    """Measure a pair's level times on one and two threads, and write their tables."""
+    import torch
+
+    from tinydrop.studies.bench import measure_level_times, write_level_times
+
+    before, tables = torch.get_num_threads(), []
+    for threads in (1, 2):
+        for batch_size in (1, 8):
+            torch.set_num_threads(threads)
+            try:
+                tables.append(
+                    measure_level_times(
+                        pair.guidance,
+                        pair.target,
+                        pair.digest,
+                        batch_size=batch_size,
+                        repeats=repeats,
+                    )
+                )
+            finally:
+                torch.set_num_threads(before)
+    write_level_times(tables, path)

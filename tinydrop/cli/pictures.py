@@ -9,14 +9,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from tinydrop.cli.common import print_json
-from tinydrop.errors import PictureError
-
-__all__ = ["add_photos", "each_photo", "photos_of"]
-
-PICTURE_SUFFIXES = frozenset(
-    ".jpg .jpeg .jpe .png .webp .gif .bmp .tif .tiff .heic .heif .avif".split()
-)
+from tinydrop.cli.common import complain, print_json
+from tinydrop.core.errors import PictureError
 
 
 def add_photos(parser: argparse.ArgumentParser) -> None:
@@ -27,16 +21,22 @@ def add_photos(parser: argparse.ArgumentParser) -> None:
 def photos_of(arguments: argparse.Namespace) -> list[Path]:
     """Return each named file, and the pictures of each named folder in order of their names.
 
+    A folder's pictures are known by their content; what is left out is said on stderr.
+
     Raises:
         PictureError: if a folder holds no picture.
     """
+    from tinydrop.data import picture_files  # loads pyarrow, and --help is quick
+
     photos: list[Path] = []
     for name in arguments.photos:
         path = Path(name)
         if not path.is_dir():
             photos.append(path)
             continue
-        inside = sorted(p for p in path.iterdir() if p.suffix.lower() in PICTURE_SUFFIXES)
+        inside, left_out = picture_files(path)
+        if left_out.counts:
+            complain(left_out.sentence(str(path)))
         if not inside:
             raise PictureError(
                 f"The folder {name} holds no pictures; give one with JPEG, PNG or WebP files."

@@ -6,15 +6,21 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tinydrop.budget import BUDGET_LEVELS
-from tinydrop.cli.common import add_pair, add_seed, complain, print_json, selector_names
+from tinydrop.cli.common import (
+    add_pair,
+    add_seed,
+    claimed_table,
+    complain,
+    print_json,
+    selector_names,
+)
 from tinydrop.cli.labelled import add_data, open_labelled, progress_bar
-from tinydrop.errors import SettingError
+from tinydrop.core.budget import BUDGET_LEVELS
+from tinydrop.core.errors import SettingError
 
 if TYPE_CHECKING:
-    from tinydrop.quality import CoherenceTable, InterventionTable, Quality, QualityReport
+    from tinydrop.studies.quality import CoherenceTable, InterventionTable, Quality, QualityReport
 
-__all__ = ["add_quality"]
 
 _SHOWN_LEVELS = (1, 2, 4, 6, 8, 10, 12, 14, 16)
 _COLUMNS = (
@@ -61,8 +67,13 @@ def add_quality(commands: argparse._SubParsersAction[Any]) -> None:
 
 def _quality(arguments: argparse.Namespace) -> int:
     from tinydrop.pipeline import SELECTORS, TinyDrop, check_selector
-    from tinydrop.quality import accuracy_by_coherence, measure_quality, write_tables
-    from tinydrop.tracing import read_trace
+    from tinydrop.studies.quality import (
+        accuracy_by_coherence,
+        measure_quality,
+        table_path,
+        write_tables,
+    )
+    from tinydrop.studies.trace import read_trace
 
     selectors = arguments.selector or list(SELECTORS)
     for selector in selectors:
@@ -74,19 +85,20 @@ def _quality(arguments: argparse.Namespace) -> int:
     coherence = None
     if arguments.trace is not None:
         coherence = accuracy_by_coherence(read_trace(arguments.trace, pair), arguments.metric)
-    with progress_bar() as progress:
-        found = measure_quality(
-            TinyDrop(pair),
-            dataset,
-            selectors,
-            seed=arguments.seed,
-            limit=arguments.limit,
-            progress=progress,
-        )
-    if folder is not None:
-        tenths = () if coherence is None else (coherence,)
-        for path in write_tables(folder, *found.tables, *tenths):
-            complain(f"Written: {path}")
+    with claimed_table(folder and table_path(folder, pair.name, "quality")):
+        with progress_bar() as progress:
+            found = measure_quality(
+                TinyDrop(pair),
+                dataset,
+                selectors,
+                seed=arguments.seed,
+                limit=arguments.limit,
+                progress=progress,
+            )
+        if folder is not None:
+            tenths = () if coherence is None else (coherence,)
+            for path in write_tables(folder, *found.tables, *tenths):
+                complain(f"Written: {path}")
     if arguments.json:
         print_json(
             {
@@ -112,7 +124,7 @@ def _small(found: Quality) -> dict[str, Any] | None:
 
 def _text(found: Quality, coherence: CoherenceTable | None) -> list[str]:
     """Return everything as lines for a person."""
-    from tinydrop.quality import SMALL_OBJECT
+    from tinydrop.studies.quality import SMALL_OBJECT
 
     known = found.report.provenance
     lines = [
@@ -139,7 +151,7 @@ def _text(found: Quality, coherence: CoherenceTable | None) -> list[str]:
 
 
 def _methods(report: QualityReport) -> list[str]:
-    from tinydrop.quality import MEASURES
+    from tinydrop.studies.quality import MEASURES
 
     lines = [f"{'':<12}" + "".join(f"{title:>17}" for _, title in _COLUMNS)]
     for method in report.methods:

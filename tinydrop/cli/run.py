@@ -7,16 +7,14 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tinydrop.budget import BUDGET_RULES
 from tinydrop.cli.common import add_pair, add_selector, pair_of
 from tinydrop.cli.pictures import add_photos, each_photo, photos_of
-from tinydrop.errors import SettingError
-from tinydrop.results import DropResult
+from tinydrop.core.budget import BUDGET_RULES
+from tinydrop.core.errors import SettingError
+from tinydrop.core.results import DropResult
 
 if TYPE_CHECKING:
     from tinydrop.pipeline import TinyDrop
-
-__all__ = ["add_run"]
 
 
 def add_run(commands: argparse._SubParsersAction[Any]) -> None:
@@ -80,8 +78,8 @@ class _Saver:
             ) from error
 
     def __call__(self, photo: Path, drop: TinyDrop, result: DropResult) -> None:
-        from tinydrop.images import View, open_picture
-        from tinydrop.views import chart_image, mask_image, overlay_image
+        from tinydrop.data import View, open_picture
+        from tinydrop.pipeline.render import chart_image, mask_image, overlay_image
 
         stem, count = photo.stem, 2
         while stem in self.used:

@@ -6,12 +6,10 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from tinydrop.budget import BUDGET_RULES, Setting
 from tinydrop.cli.common import add_pair, add_selector, complain, print_json
 from tinydrop.cli.labelled import add_data, open_labelled, progress_bar
-from tinydrop.errors import SettingError
-
-__all__ = ["add_sweep", "add_trace"]
+from tinydrop.core.budget import BUDGET_RULES, Setting
+from tinydrop.core.errors import SettingError
 
 
 def add_trace(commands: argparse._SubParsersAction[Any]) -> None:
@@ -48,7 +46,7 @@ def add_sweep(commands: argparse._SubParsersAction[Any]) -> None:
 
 def _trace(arguments: argparse.Namespace) -> int:
     from tinydrop.pipeline import TinyDrop, check_selector
-    from tinydrop.tracing import make_trace
+    from tinydrop.studies.trace import cautions, make_trace
 
     check_selector(arguments.selector)
     dataset, pair = open_labelled(arguments)
@@ -69,12 +67,16 @@ def _trace(arguments: argparse.Namespace) -> int:
         f"{trace.provenance.pictures} pictures traced into {arguments.out}"
         + (f"; left out: {left_out}." if left_out else ".")
     )
+    if trace.provenance.drawn:
+        complain(f"Measured are {trace.provenance.drawn}")
+    for sentence in cautions(trace.label, trace.provenance.classes):
+        complain(sentence)
     return 0
 
 
 def _sweep(arguments: argparse.Namespace) -> int:
-    from tinydrop.sweep import sweep_report
-    from tinydrop.tracing import read_trace
+    from tinydrop.studies.sweep import sweep_report
+    from tinydrop.studies.trace import read_trace
 
     if arguments.max_drop is not None and (arguments.tau or arguments.gamma):
         raise SettingError("Give either --max-drop or --tau and --gamma, not both.")

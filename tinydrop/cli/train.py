@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 from tqdm import tqdm
 
 from tinydrop.cli.common import complain
+from tinydrop.cli.labelled import add_choice
 from tinydrop.cli.train_sit import add_sit
-from tinydrop.errors import SettingError
+from tinydrop.core.errors import SettingError
 
 if TYPE_CHECKING:
     from tinydrop.training import PairRecipe, PairTraining, Progress, TrainingReport
 
-__all__ = ["add_train"]
 
 # Written out: the room that knows them loads torch, and --help is quick.
 _STAGES = "teacher, guidance, target, export or all"
@@ -31,11 +31,12 @@ def add_train(commands: argparse._SubParsersAction[Any]) -> None:
     pair.add_argument(
         "--recipe",
         metavar="NAME",
-        help="gpu, cpu, cpu-efficientformer or tiny; gpu where there is a GPU, else cpu",
+        help="pretrained, pretrained-gpu, gpu, cpu or tiny; gpu where there is a GPU, else cpu",
     )
     pair.add_argument(
         "--data", type=Path, metavar="DIR", help="train*.parquet and validation*.parquet"
     )
+    add_choice(pair, "the split to measure on")
     pair.add_argument("--out", type=Path, metavar="DIR", help="folder of the run")
     pair.add_argument("--stage", default="all", metavar="S", help=f"{_STAGES} (default)")
     pair.add_argument("--minutes", type=float, metavar="M", help="stop cleanly after so many")
@@ -56,15 +57,19 @@ def add_train(commands: argparse._SubParsersAction[Any]) -> None:
         help="change a number of the recipe, such as target.epochs=40; may be repeated",
     )
     pair.add_argument("--compile", action="store_true", help="train through torch.compile")
-    pair.add_argument(
-        "--pack", type=Path, metavar="DIR", help="also copy the stages into files of <= 15 MiB"
-    )
     pair.add_argument("--name", metavar="NAME", help="of the pair (the recipe's by default)")
     pair.add_argument(
         "--groups",
         type=Path,
         metavar="FILE",
         help="coarse groups of the classes, shown beside them: JSON, name to list of classes",
+    )
+    pair.add_argument(
+        "--start",
+        action="append",
+        default=[],
+        metavar="STAGE=FILE",
+        help="safetensors weights that a stage starts from; may be repeated",
     )
     pair.add_argument(
         "--measure",
@@ -99,14 +104,30 @@ def _train_pair(arguments: argparse.Namespace) -> int:
         resume=arguments.resume,
         checkpoint_seconds=arguments.checkpoint_seconds,
         compiled=arguments.compile,
-        pack=arguments.pack,
         name=arguments.name,
         groups=arguments.groups,
+        split=arguments.split,
+        config=arguments.config,
+        start=_starts(arguments.start),
     )
     training.check()
     _print_plan(recipe)
     report = _run(training)
     return _print_end(training, report)
+
+
+def _starts(given: list[str]) -> dict[str, Path]:
+    """Return stage -> file from ``STAGE=FILE`` texts."""
+    found = {}
+    for text in given:
+        stage, equals, file = text.partition("=")
+        if not equals or stage not in ("teacher", "guidance", "target") or not file:
+            raise SettingError(
+                f"--start {text!r} names no stage and file; write STAGE=FILE, for example "
+                f"target=weights.safetensors, with a stage of teacher, guidance, target."
+            )
+        found[stage] = Path(file)
+    return found
 
 
 def _run(training: PairTraining) -> TrainingReport:
@@ -170,11 +191,12 @@ def _print_speed(recipe: PairRecipe, steps: int, *, compiled: bool) -> None:
     total = 0.0
     for speed in measure_speed(recipe, steps, compiled=compiled):
         seconds = speed.seconds(_PICTURES)
+        seen = min(speed.epoch_pictures, _PICTURES) or _PICTURES
         total += seconds
         print(
             f"{speed.stage:<10}at {speed.size:>3} px: {speed.pictures_per_second:>9.1f} pictures/s "
             f"over {speed.steps} steps of {speed.batch}; {100 * speed.share:.0f} % of "
-            f"{speed.epochs} epochs of {_PICTURES:,} pictures would take {_duration(seconds)}"
+            f"{speed.epochs} epochs of {seen:,} pictures would take {_duration(seconds)}"
         )
         sys.stdout.flush()
     print(f"The whole recipe would take {_duration(total)}, without validation and decoding.")
@@ -191,8 +213,6 @@ def _print_end(training: PairTraining, report: TrainingReport) -> int:
             )
     if report.pair is not None:
         print(f"The pair is in {report.pair}; try it by --pair {report.pair}.")
-    for path in report.parts:
-        print(f"Packed: {path} ({path.stat().st_size / 2**20:.1f} MiB)")
     if not report.complete:
         print(f"Stopped in time; go on by the same command with --resume (--out {training.out}).")
     return 0

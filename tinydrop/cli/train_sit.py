@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tinydrop.cli.common import complain, print_json
-from tinydrop.errors import SettingError
+from tinydrop.cli.labelled import add_choice
+from tinydrop.core.errors import SettingError
 
 if TYPE_CHECKING:
-    from tinydrop.slimming import SlimmingPlan
-    from tinydrop.training.slim_run import StudentReport
-
-__all__ = ["add_sit"]
+    from tinydrop.models.slimming import SlimmingPlan
+    from tinydrop.training import StudentReport
 
 
 def add_sit(kinds: argparse._SubParsersAction[Any]) -> None:
@@ -25,6 +24,7 @@ def add_sit(kinds: argparse._SubParsersAction[Any]) -> None:
     sit.add_argument(
         "--data", type=Path, metavar="DIR", help="train*.parquet and validation*.parquet"
     )
+    add_choice(sit, "the split to report on")
     sit.add_argument(
         "--out", type=Path, metavar="DIR", help="folder of the run; the student goes to DIR/student"
     )
@@ -76,9 +76,8 @@ def add_sit(kinds: argparse._SubParsersAction[Any]) -> None:
 def _train_sit(arguments: argparse.Namespace) -> int:
     import torch
 
-    from tinydrop.pairs import load_pair, load_slimmed
-    from tinydrop.training.slim_recipe import SlimRecipe
-    from tinydrop.training.slim_run import SlimTraining, evaluate_slimmed
+    from tinydrop.models.pairs import load_pair, load_slimmed
+    from tinydrop.training import SlimRecipe, SlimTraining, evaluate_slimmed
 
     if arguments.data is None:
         raise SettingError("Give --data, a folder with train*.parquet and validation*.parquet.")
@@ -91,7 +90,15 @@ def _train_sit(arguments: argparse.Namespace) -> int:
         pair.target.module.to("cuda")
     if arguments.evaluate is not None:
         student = load_slimmed(arguments.evaluate)
-        return _print(evaluate_slimmed(student, pair, arguments.data, tell=complain), arguments)
+        report = evaluate_slimmed(
+            student,
+            pair,
+            arguments.data,
+            tell=complain,
+            split=arguments.split,
+            config=arguments.config,
+        )
+        return _print(report, arguments)
     training = SlimTraining(
         teacher=arguments.teacher,
         pair=pair,
@@ -113,12 +120,14 @@ def _train_sit(arguments: argparse.Namespace) -> int:
         resume=arguments.resume,
         limit=arguments.limit,
         look_every=arguments.look_every,
+        split=arguments.split,
+        config=arguments.config,
     )
     return _print(training.run(complain), arguments)
 
 
 def _plan(arguments: argparse.Namespace, depth: int) -> SlimmingPlan:
-    from tinydrop.slimming import even_stages, plan_named
+    from tinydrop.models.slimming import even_stages, plan_named
 
     even = ",".join(map(str, even_stages(depth)))
     text = even if arguments.stages is None else arguments.stages.strip()

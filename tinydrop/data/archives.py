@@ -18,13 +18,15 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from tinydrop.core.errors import SettingError
+from tinydrop.data.contents import HEAD_BYTES, Shelf, is_hidden
 from tinydrop.data.layout import read_layout
 from tinydrop.data.values import Dataset, LabelledPicture
-from tinydrop.errors import SettingError
-
-__all__ = ["ArchiveLimits", "open_archive"]
 
 _END_RECORD = b"PK\x05\x06"
+_DAMAGE = (
+    zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -44,16 +46,35 @@ class ArchiveLimits:
     ratio: float = 100.0
 
 
-def open_archive(path: Path, limits: ArchiveLimits, title: str | None = None) -> Dataset:
+def open_archive(
+    path: Path,
+    limits: ArchiveLimits,
+    title: str | None = None,
+    split: str | None = None,
+    config: str | None = None,
+) -> Dataset:
     """Return the pictures of a zip of class folders.
+
+    Args:
+        path: the zip.
+        limits: what it may hold.
+        title: what messages call it; the file's name by default.
+        split: the split that is wanted; the validation-like one by default.
+        config: the configuration that is wanted.
 
     Raises:
         SettingError: if it is no zip, breaks a limit, has a path that leads out of it, a link or a
-            password, holds no picture in a class folder, or one class alone.
+            password, holds no picture in a class folder, or no such split.
     """
     title = title or path.name
     entries = _entries(path, limits, title)
-    layout = read_layout(entries, title)
+    with zipfile.ZipFile(path) as archive:
+        shelf = Shelf(
+            paths=tuple(name for name in entries if not is_hidden(name)),
+            head=lambda name: _head(archive, entries[name]),
+            read=lambda name: _content(archive, entries[name], title),
+        )
+        layout = read_layout(shelf, title, split, config)
 
     def read(positions: npt.NDArray[np.int64]) -> Iterator[LabelledPicture]:
         come = 0
@@ -64,13 +85,14 @@ def open_archive(path: Path, limits: ArchiveLimits, title: str | None = None) ->
                 come += len(content)
                 if come > limits.total_bytes:
                     raise _bomb(title, f"more than {limits.total_bytes / 1e6:.0f} MB came out")
-                yield LabelledPicture(name, int(layout.label[position]), content)
+                box = layout.boxes.get(name)
+                yield LabelledPicture(name, int(layout.label[position]), content, box)
 
-    return Dataset(title, layout.labels, layout.label, read, layout.notes)
+    return layout.dataset(read)
 
 
 def _entries(path: Path, limits: ArchiveLimits, title: str) -> dict[str, zipfile.ZipInfo]:
-    """Return name -> entry of every file of a zip whose headers keep to the limits."""
+    """Return slash-separated name -> entry of every file whose headers keep to the limits."""
     try:
         count = _announced_entries(path)
         infos: list[zipfile.ZipInfo] = []
@@ -90,7 +112,9 @@ def _entries(path: Path, limits: ArchiveLimits, title: str) -> dict[str, zipfile
     packed = total = 0
     for info in infos:
         _check_name(info, title)
-        if info.is_dir():
+        # Old programs on Windows write backslashes, which zipfile leaves alone elsewhere.
+        name = info.filename.replace("\\", "/")
+        if name.endswith("/"):
             continue
         packed, total = packed + info.compress_size, total + info.file_size
         if info.file_size > limits.entry_bytes:
@@ -99,7 +123,7 @@ def _entries(path: Path, limits: ArchiveLimits, title: str) -> dict[str, zipfile
             raise _bomb(title, f"'{info.filename}' shrank more than {limits.ratio:.0f} times")
         if total > limits.total_bytes:
             raise _bomb(title, f"it announces more than {limits.total_bytes / 1e6:.0f} MB")
-        files[info.filename] = info
+        files[name] = info
     if packed > path.stat().st_size:
         raise _bomb(title, "its files overlap")
     if total > max(1_000_000, limits.ratio * packed):
@@ -156,6 +180,15 @@ def _check_name(info: zipfile.ZipInfo, title: str) -> None:
         )
 
 
+def _head(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes | None:
+    """Return one file's first bytes; None if it is damaged."""
+    try:
+        with archive.open(info) as file:
+            return file.read(HEAD_BYTES)
+    except _DAMAGE:
+        return None
+
+
 def _content(archive: zipfile.ZipFile, info: zipfile.ZipInfo, title: str) -> bytes:
     """Return one file's bytes; nothing if it is damaged; an error if it outgrows its header."""
     # zipfile cuts at the announced size and calls what follows damage; with room for more bytes
@@ -165,7 +198,7 @@ def _content(archive: zipfile.ZipFile, info: zipfile.ZipInfo, title: str) -> byt
     try:
         with archive.open(roomier) as file:
             content = file.read(info.file_size + 1)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError):
+    except _DAMAGE:
         return b""
     if len(content) > info.file_size:
         raise _bomb(title, f"'{info.filename}' is larger than it announces")

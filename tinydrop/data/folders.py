@@ -9,35 +9,58 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from tinydrop.core.errors import SettingError
+from tinydrop.data.contents import Shelf, is_hidden, read_head
 from tinydrop.data.layout import read_layout
 from tinydrop.data.values import Dataset, LabelledPicture
-from tinydrop.errors import SettingError
-
-__all__ = ["MAX_PICTURE_BYTES", "open_folder"]
 
 MAX_PICTURE_BYTES = 50_000_000
 """A larger file is no picture for ``open_picture`` and is not read at all."""
 
 
-def open_folder(folder: Path, title: str | None = None) -> Dataset:
+def open_folder(
+    folder: Path, title: str | None = None, split: str | None = None, config: str | None = None
+) -> Dataset:
     """Return the pictures of a folder with one folder per class.
 
+    Args:
+        folder: where they are.
+        title: what messages call it; the folder's name by default.
+        split: the split that is wanted; the validation-like one by default.
+        config: the configuration that is wanted.
+
     Raises:
-        SettingError: if it cannot be read, holds no picture in a class folder, or one class alone.
+        SettingError: if it cannot be read, holds no picture in a class folder, or no such split.
     """
-    title = title or folder.name or str(folder)
-    layout = read_layout(_files(folder), title)
+    title = title or folder.resolve().name or str(folder)
+    layout = read_layout(folder_shelf(folder), title, split, config)
 
     def read(positions: npt.NDArray[np.int64]) -> Iterator[LabelledPicture]:
         for position in positions:
             path = layout.paths[position]
-            yield LabelledPicture(path, int(layout.label[position]), _content(folder / path))
+            content = _content(folder / path)
+            yield LabelledPicture(
+                path, int(layout.label[position]), content, layout.boxes.get(path)
+            )
 
-    return Dataset(title, layout.labels, layout.label, read, layout.notes)
+    return layout.dataset(read)
 
 
-def _files(folder: Path) -> Iterator[str]:
-    """Yield every file below the folder, slash-separated; a linked folder is entered once."""
+def folder_shelf(folder: Path) -> Shelf:
+    """Return the files below a folder, without the hidden ones."""
+    return Shelf(
+        paths=tuple(files_below(folder)),
+        head=lambda path: read_head(folder / path),
+        read=lambda path: _content(folder / path),
+    )
+
+
+def files_below(folder: Path) -> Iterator[str]:
+    """Yield every file below the folder but hidden ones, slash-separated; links entered once.
+
+    Raises:
+        SettingError: if a folder cannot be listed.
+    """
     seen: set[str] = set()
 
     def refuse(error: OSError) -> None:
@@ -51,8 +74,8 @@ def _files(folder: Path) -> Iterator[str]:
             inner.clear()
             continue
         seen.add(real)
-        inner.sort()
-        for name in names:
+        inner[:] = sorted(name for name in inner if not is_hidden(name))
+        for name in sorted(name for name in names if not is_hidden(name)):
             yield Path(where, name).relative_to(folder).as_posix()
 
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import re
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tinydrop.data.parquet import open_parquet, split_of
-from tinydrop.data.values import Dataset, choose_split
-from tinydrop.errors import SettingError
+from tinydrop.core.errors import SettingError
+from tinydrop.data.contents import is_hidden
+from tinydrop.data.parquet import open_parquet
+from tinydrop.data.splits import choose_files
+from tinydrop.data.values import Dataset
 
-__all__ = ["is_hub_name", "open_hub"]
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi
+
 
 _CONVERTED = "refs/convert/parquet"
 """The branch on which the Hub keeps a Parquet copy of most data sets."""
@@ -22,35 +27,36 @@ def is_hub_name(source: str) -> bool:
     return re.fullmatch(r"[\w][\w.-]*/[\w][\w.-]*", source) is not None
 
 
-def open_hub(name: str) -> Dataset:
+def open_hub(name: str, split: str | None = None, config: str | None = None) -> Dataset:
     """Return one split of a Hub data set with Parquet files, validation or test before training.
 
-    Only the files of that split are fetched, into the Hub's own cache.
+    Only the files of that split of one configuration are fetched, into the Hub's own cache.
+
+    Args:
+        name: ``owner/name``.
+        split: the split that is wanted; the validation-like one by default.
+        config: the configuration that is wanted; the default or first one by default.
 
     Raises:
-        SettingError: if the Hub cannot be reached, has no such data set, or no Parquet files of it.
+        SettingError: if the Hub cannot be reached, has no such data set, no Parquet files of it, or
+            no such split.
     """
     from huggingface_hub import HfApi, constants, get_session, hf_hub_download
     from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
 
     if constants.HF_HUB_OFFLINE:
         raise _unreachable(name, "offline mode is on")
-    revision: str | None = None
     try:
         # One attempt: the library itself retries a dead network for half a minute.
         get_session().head(constants.ENDPOINT, timeout=_REACH_TIMEOUT_SECONDS)
-        files = _parquet(HfApi().list_repo_files(name, repo_type="dataset"))
-        if not files:
-            revision = _CONVERTED
-            files = _parquet(HfApi().list_repo_files(name, repo_type="dataset", revision=revision))
-        split = choose_split(s for s in map(split_of, files) if s is not None)
-        chosen = [f for f in files if split is None or split_of(f) == split]
-        # Several configurations lie in folders side by side; the first one is the default.
-        first = os.path.dirname(min(chosen)) if chosen else ""  # noqa: PTH120  a path on the Hub
-        chosen = [f for f in chosen if f.startswith(first)]
+        revision, files = _listed(HfApi(), name)
+        choice = choose_files(files, name, split, config)
         local = [
-            Path(hf_hub_download(name, f, repo_type="dataset", revision=revision)) for f in chosen
+            Path(hf_hub_download(name, f, repo_type="dataset", revision=revision))
+            for f in choice.files
         ]
+    except SettingError:
+        raise
     except RevisionNotFoundError as error:
         raise _no_parquet(name) from error
     except RepositoryNotFoundError as error:
@@ -60,13 +66,23 @@ def open_hub(name: str) -> Dataset:
         ) from error
     except Exception as error:  # the HTTP library differs between hub versions
         raise _unreachable(name, type(error).__name__) from error
-    if not local:
-        raise _no_parquet(name)
-    return open_parquet(local, f"{name} ({split})" if split else name)
+    found = open_parquet(local, choice.title(name))
+    return replace(
+        found, notes=(*choice.notes, *found.notes), split=choice.split, config=choice.config
+    )
+
+
+def _listed(api: HfApi, name: str) -> tuple[str | None, list[str]]:
+    """Return the branch with Parquet files and their paths; SettingError where there are none."""
+    for revision in (None, _CONVERTED):
+        files = _parquet(api.list_repo_files(name, repo_type="dataset", revision=revision))
+        if files:
+            return revision, files
+    raise _no_parquet(name)
 
 
 def _parquet(files: list[str]) -> list[str]:
-    return sorted(f for f in files if f.endswith(".parquet"))
+    return sorted(f for f in files if f.lower().endswith(".parquet") and not is_hidden(f))
 
 
 def _unreachable(name: str, reason: str) -> SettingError:

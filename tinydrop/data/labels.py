@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from tinydrop.data.values import ClassLabel, Dataset
-from tinydrop.errors import SettingError
-
-__all__ = ["LabelMatch", "match_labels"]
+from tinydrop.core.errors import SettingError
+from tinydrop.data.values import Dataset
+from tinydrop.data.vocabulary import Vocabulary
 
 _SHOWN = 4
+Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,31 +28,46 @@ class LabelMatch:
         pictures: pictures whose class the pair knows.
         left_out: pictures of the other classes.
         classes: classes of the pair that pictures were found for.
+        near: some of the unmatched, each with names of the pair that are written alike.
+        first: the pair's class that the lowest number stands for, where numbers count from 1.
     """
 
-    class_index: npt.NDArray[np.int64]
+    class_index: Ints
     how: str
     unmatched: tuple[str, ...]
     ambiguous: tuple[str, ...]
     pictures: int
     left_out: int
     classes: int
+    near: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    first: str | None = None
 
     @property
     def report(self) -> str:
         """What matched and what did not, in words."""
         known = int((self.class_index >= 0).sum())
+        counted = "" if self.first is None else f", counted from 1: 1 is '{self.first}'"
         text = (
             f"{known} of {self.class_index.size} classes with {self.pictures:,} pictures belong to "
-            f"{self.classes} of the pair's classes (matched by {self.how})"
+            f"{self.classes} of the pair's classes (matched by {self.how}{counted})"
         )
         if not self.unmatched:
             return f"{text}."
         twice = f", {_some(self.ambiguous)} because several fit" if self.ambiguous else ""
         return (
             f"{text}; {self.left_out:,} pictures of {len(self.unmatched)} other classes are left "
-            f"out ({_some(self.unmatched)}{twice})."
+            f"out ({_some(self.unmatched)}{twice}){_near_words(self.near)}."
         )
+
+
+@dataclass(frozen=True, eq=False)
+class _Found:
+    """The pair's class of each label, before it is known whether that is enough."""
+
+    index: Ints
+    ways: frozenset[str]
+    ambiguous: tuple[str, ...] = ()
+    first: str | None = None
 
 
 def match_labels(
@@ -63,12 +77,14 @@ def match_labels(
     *,
     wnids: Sequence[str] | None = None,
     synonyms: Mapping[str, str] | None = None,
+    listed: str = "",
 ) -> LabelMatch:
     """Match a data set's classes with a pair's.
 
     Names are compared without regard to case, underscores and hyphens; each synonym between
     commas counts. A pair's own class name goes before a fine name it covers. Numbers are used only
-    where the data set has nothing but numbers and as many of them as the pair has classes.
+    where the data set has nothing but numbers and as many of them as the pair has classes, from 0
+    or from 1 on.
 
     Args:
         dataset: the labelled pictures.
@@ -76,131 +92,119 @@ def match_labels(
         members: class name -> fine names or WordNet ids that it covers.
         wnids: the WordNet id of each of the pair's classes, where known.
         synonyms: WordNet id -> its names between commas, to look up ids that the pair lacks.
+        listed: where a person finds the pair's classes, as in "... lists them".
 
     Raises:
         SettingError: if nothing matches, or pictures of one of the pair's classes alone do.
     """
-    groups = members or {}
-    place = {name: index for index, name in enumerate(pair_classes)}
-    fine = [(text, place[name]) for name in groups if name in place for text in groups[name]]
-    own = _vocabulary(_numbered(pair_classes))
-    covered = _vocabulary(fine)
-    by_id = {wnid.lower(): index for index, wnid in enumerate(wnids or ())}
-    for text, index in (*_numbered(pair_classes), *fine):
-        parsed = ClassLabel.parse(text)
-        if parsed.wnid:
-            by_id[parsed.wnid] = index
+    words = Vocabulary(pair_classes, members or {}, wnids or (), synonyms or {})
     present = np.bincount(dataset.label, minlength=len(dataset.labels))
-    found = np.full(len(dataset.labels), -1, dtype=np.int64)
-    ways: set[str] = set()
-    ambiguous: list[str] = []
-    for number, label in enumerate(dataset.labels):
-        hits: set[int] = set()
-        way = "name"
-        if label.wnid in by_id:
-            hits, way = {by_id[label.wnid]}, "wnid"
-        elif label.name:
-            hits = _lookup(label.name, own, covered)
-        if not hits and label.wnid and synonyms and label.wnid in synonyms:
-            hits, way = _lookup(synonyms[label.wnid], own, covered), "wnid"
-        if len(hits) == 1:
-            found[number] = hits.pop()
-            ways.add(way)
-        elif hits and present[number]:
-            ambiguous.append(str(label))
     bare = all(label.name is None and label.wnid is None for label in dataset.labels)
-    numbers = [label.index for label in dataset.labels]
-    if bare and sorted(n for n in numbers if n is not None) == list(range(len(pair_classes))):
-        found = np.array(numbers, dtype=np.int64)
-        ways = {"index"}
-    return _checked(dataset, pair_classes, found, present, ways, tuple(ambiguous), bare=bare)
-
-
-def _numbered(texts: Iterable[str]) -> list[tuple[str, int]]:
-    """Return (text, position) pairs."""
-    return [(text, index) for index, text in enumerate(texts)]
-
-
-def _checked(
-    dataset: Dataset,
-    pair_classes: Sequence[str],
-    found: npt.NDArray[np.int64],
-    present: npt.NDArray[np.int64],
-    ways: set[str],
-    ambiguous: tuple[str, ...],
-    *,
-    bare: bool,
-) -> LabelMatch:
-    """Return the match, or say in one sentence why there is none to measure with."""
-    unmatched = tuple(
-        str(label)
-        for label, index, count in zip(dataset.labels, found, present, strict=True)
-        if index < 0 and count
+    found = (
+        _by_number(dataset, pair_classes, present) if bare else _by_name(dataset, words, present)
     )
-    classes = set(found[(present > 0) & (found >= 0)].tolist())
-    match = LabelMatch(
-        class_index=found,
-        how="+".join(sorted(ways)) or "nothing",
-        unmatched=unmatched,
-        ambiguous=ambiguous,
-        pictures=int(present[found >= 0].sum()),
-        left_out=int(present[found < 0].sum()),
-        classes=len(classes),
-    )
-    if not classes and bare:
+    match = _summed(dataset, words, found, present)
+    if match.classes == 0:
+        raise _nothing(dataset, words, match, listed, bare=bare)
+    if match.classes == 1:
+        only = pair_classes[int(found.index[(present > 0) & (found.index >= 0)][0])]
         raise SettingError(
-            f"The classes of {dataset.title} have no names and are {len(dataset.labels)}, but the "
-            f"pair has {len(pair_classes)}; name the folders after the pair's classes "
-            f"({_some(pair_classes)})."
-        )
-    if not classes:
-        raise SettingError(
-            f"No class of {dataset.title} ({_some(unmatched)}) is one of the pair's "
-            f"({_some(pair_classes)}); name the folders after the pair's classes or choose another "
-            f"pair."
-        )
-    if len(classes) == 1:
-        raise SettingError(
-            f"Only the class '{pair_classes[classes.pop()]}' of the pair occurs in "
-            f"{dataset.title}; accuracy needs pictures of at least two of its classes "
-            f"({_some(pair_classes)})."
+            f"Only the class '{only}' of the pair occurs in {dataset.title}; accuracy needs "
+            f"pictures of at least two of its classes "
+            f"({_some(pair_classes)}){_others(match)}{_lists(listed)}."
         )
     return match
 
 
-def _key(text: str) -> str:
-    return " ".join(re.sub(r"[_\-\s]+", " ", text).casefold().split())
+def _by_name(dataset: Dataset, words: Vocabulary, present: Ints) -> _Found:
+    """Return what names and WordNet ids say."""
+    index = np.full(len(dataset.labels), -1, dtype=np.int64)
+    ways: set[str] = set()
+    ambiguous: list[str] = []
+    for number, label in enumerate(dataset.labels):
+        hits, way = words.find(label)
+        if len(hits) == 1:
+            index[number] = hits.pop()
+            ways.add(way)
+        elif hits and present[number]:
+            ambiguous.append(str(label))
+    return _Found(index, frozenset(ways), tuple(ambiguous))
 
 
-def _keys(text: str) -> list[str]:
-    """Return the whole text and each of its synonyms, as compared."""
-    parts = [_key(part) for part in text.split(",")]
-    return [key for key in dict.fromkeys((", ".join(parts), *parts)) if key]
+def _by_number(dataset: Dataset, classes: Sequence[str], present: Ints) -> _Found:
+    """Return what bare numbers say: all of 0 to n - 1, or all of 1 to n, or nothing."""
+    numbers = np.array([-1 if n.index is None else n.index for n in dataset.labels], np.int64)
+    for start in (0, 1):
+        wanted = list(range(start, start + len(classes)))
+        # The first number may be there without pictures, where a table counts from 0 by habit.
+        rising = sorted(int(n) for n in numbers if n >= start)
+        before = (numbers < start) & (present > 0)
+        if rising == wanted and not before.any():
+            index = np.where(numbers >= start, numbers - start, -1)
+            return _Found(index, frozenset({"index"}), first=classes[0] if start else None)
+    return _Found(np.full(numbers.size, -1, np.int64), frozenset())
 
 
-def _vocabulary(texts: Iterable[tuple[str, int]]) -> dict[str, set[int]]:
-    """Return compared text -> the classes it may mean."""
-    result: dict[str, set[int]] = {}
-    for text, index in texts:
-        name = ClassLabel.parse(text).name or text
-        for key in _keys(name):
-            result.setdefault(key, set()).add(index)
-    return result
+def _summed(dataset: Dataset, words: Vocabulary, found: _Found, present: Ints) -> LabelMatch:
+    """Return the match with its counts, and near names of what did not match."""
+    missing = [
+        label
+        for label, index, count in zip(dataset.labels, found.index, present, strict=True)
+        if index < 0 and count
+    ]
+    looked_up = ((str(label), label.name) for label in missing[:_SHOWN])
+    near = ((text, tuple(words.near(name))) for text, name in looked_up if name)
+    return LabelMatch(
+        class_index=found.index,
+        how="+".join(sorted(found.ways)) or "nothing",
+        unmatched=tuple(str(label) for label in missing),
+        ambiguous=found.ambiguous,
+        pictures=int(present[found.index >= 0].sum()),
+        left_out=int(present[found.index < 0].sum()),
+        classes=len(set(found.index[(present > 0) & (found.index >= 0)].tolist())),
+        near=tuple((text, names) for text, names in near if names),
+        first=found.first,
+    )
 
 
-def _lookup(name: str, own: dict[str, set[int]], covered: dict[str, set[int]]) -> set[int]:
-    """Return the classes that a name may mean; the whole name goes before its synonyms."""
-    keys = _keys(name)
-    for vocabulary in (own, covered):
-        if len(vocabulary.get(keys[0], ())) == 1:
-            return set(vocabulary[keys[0]])
-    hits: set[int] = set()
-    for vocabulary in (own, covered):
-        for key in keys:
-            hits |= vocabulary.get(key, set())
-        if hits:
-            return hits
-    return hits
+def _nothing(
+    dataset: Dataset, words: Vocabulary, match: LabelMatch, listed: str, *, bare: bool
+) -> SettingError:
+    """Return the sentence for a data set of which the pair knows no class."""
+    classes = words.classes
+    if bare:
+        numbers = sorted(n.index for n in dataset.labels if n.index is not None)
+        span = f", numbered {numbers[0]} to {numbers[-1]}," if numbers else ""
+        return SettingError(
+            f"The classes of {dataset.title}{span} have no names and are {len(dataset.labels)}, "
+            f"but the pair has {len(classes)}; name the folders after the pair's classes "
+            f"({_some(classes)}){_lists(listed)}."
+        )
+    twice = f", since several classes fit {_some(match.ambiguous)}" if match.ambiguous else ""
+    return SettingError(
+        f"No class of {dataset.title} ({_some(match.unmatched)}) is one of the pair's "
+        f"{len(classes)} ({_some(classes)}){twice}{_near_words(match.near)}; name the folders "
+        f"after the pair's classes or choose another pair{_lists(listed)}."
+    )
+
+
+def _others(match: LabelMatch) -> str:
+    """Return what of the data set the pair does not know, for the middle of a sentence."""
+    if not match.unmatched:
+        return ""
+    return f", and {_some(match.unmatched)} belong to none of them{_near_words(match.near)}"
+
+
+def _near_words(near: Sequence[tuple[str, tuple[str, ...]]]) -> str:
+    def told() -> Iterator[str]:
+        for text, names in near:
+            yield f"near '{text[:40]}': {', '.join(repr(name[:40]) for name in names)}"
+
+    return "; " + "; ".join(told()) if near else ""
+
+
+def _lists(listed: str) -> str:
+    return f"; {listed} lists them all" if listed else ""
 
 
 def _some(names: Sequence[str]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import errno
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,15 +12,15 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tinydrop.errors import SettingError
-
-__all__ = ["join_tables", "read_metadata", "read_table", "write_table"]
+from tinydrop.core.errors import SettingError
+from tinydrop.core.writing import written
 
 Columns = Mapping[str, npt.NDArray[Any]]
 """Name -> (M,) or (M, k) array of numbers, truth values or strings."""
 
 _ROW_GROUP = 4096
 """Rows per row group; joining holds one of them in memory."""
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 def write_table(path: Path, columns: Columns, metadata: Mapping[str, str]) -> None:
@@ -122,48 +122,33 @@ def _regrouped(files: list[Path], schema: pa.Schema) -> Iterable[pa.Table]:
 
 
 def _write(path: Path, schema: pa.Schema, tables: Iterable[pa.Table]) -> None:
-    """Write beside the file, flush to the disk, then rename into place."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.writing")
+    """Write the tables to a file that appears when it is complete."""
     # Every split of a float costs little and its high bytes repeat; small integers prefer a
     # dictionary, which pyarrow gives up by itself where there are too many values.
     floats = [f.name for f in schema if pa.types.is_floating(_element(f.type))]
     try:
-        with beside.open("wb") as sink:
-            with pq.ParquetWriter(
+        with (
+            written(path) as sink,
+            pq.ParquetWriter(
                 sink,
                 schema,
                 compression="zstd",
                 compression_level=9,
                 use_dictionary=[f.name for f in schema if f.name not in floats],
                 write_statistics=False,
-            ) as writer:
-                for table in tables:
-                    writer.write_table(table, row_group_size=_ROW_GROUP)
-            sink.flush()
-            os.fsync(sink.fileno())
-        beside.replace(path)
-        _sync_folder(path.parent)
+            ) as writer,
+        ):
+            for table in tables:
+                writer.write_table(table, row_group_size=_ROW_GROUP)
     except OSError as error:
+        remedy = (
+            "free some space or give another file"
+            if error.errno in _FULL
+            else "give another file in a folder that can be written"
+        )
         raise SettingError(
-            f"{path} cannot be written ({error.strerror or error}); free some space or give "
-            f"another file."
+            f"{path} cannot be written ({error.strerror or error}); {remedy}."
         ) from error
-    finally:
-        beside.unlink(missing_ok=True)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Flush the folder's own entry, where the system can; the rename may be lost otherwise."""
-    try:
-        handle = os.open(folder, os.O_RDONLY)
-    except OSError:  # Windows opens no folder
-        return
-    try:
-        os.fsync(handle)
-    except OSError:
-        return
-    finally:
-        os.close(handle)
 
 
 def _to_arrow(columns: Columns) -> pa.Table:

@@ -4,30 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
 
-from tinydrop.errors import SettingError
-
-__all__ = [
-    "PICTURE_SUFFIXES",
-    "TEST_SPLITS",
-    "Box",
-    "ClassLabel",
-    "Dataset",
-    "LabelledPicture",
-    "choose_split",
-]
-
-PICTURE_SUFFIXES = frozenset(
-    ".jpg .jpeg .jpe .png .webp .gif .bmp .tif .tiff .heic .heif .avif".split()
-)
-TEST_SPLITS = ("validation", "valid", "val", "test", "dev", "eval")
-"""Names of splits to measure on, the preferred one first; anything else is training data."""
+from tinydrop.core.errors import SettingError
 
 Box = tuple[float, float, float, float]
 """x0, y0, x1, y1 of the object: edges in pixels of the upright picture, x0 < x1 and y0 < y1."""
@@ -96,10 +80,14 @@ class Dataset:
         label: (M,) int64, each picture's position in ``labels``.
         reader: reads the pictures at rising positions.
         notes: sentences on what was chosen or left out while opening it.
-        skipped: reason -> pictures that are already left out.
+        skipped: reason -> pictures or files that are already left out.
+        split: the split that they are of; None where none is named.
+        config: their configuration; None where there is one alone.
+        by_class: whether they are stored class after class, so that the first ones are of few
+            classes: a limit draws across the classes then.
 
     Raises:
-        SettingError: if there are no pictures or all of them are of one class.
+        SettingError: if there are no pictures.
     """
 
     title: str
@@ -108,6 +96,9 @@ class Dataset:
     reader: Reader
     notes: tuple[str, ...] = ()
     skipped: Mapping[str, int] = field(default_factory=dict)
+    split: str | None = None
+    config: str | None = None
+    by_class: bool = False
 
     def __post_init__(self) -> None:
         if self.label.size == 0:
@@ -115,14 +106,9 @@ class Dataset:
                 f"{self.title} holds no labelled pictures; give a folder with one folder of "
                 f"pictures per class, a zip of one, or Parquet files of the Hub's layout."
             )
-        present = np.unique(self.label)
-        if present.size == 1:
-            raise SettingError(
-                f"{self.title} has only the class '{self.labels[int(present[0])]}'; "
-                f"accuracy needs pictures of at least two classes, each in a folder of its name."
-            )
         self.label.setflags(write=False)
-        object.__setattr__(self, "skipped", MappingProxyType(dict(self.skipped)))
+        skipped = {reason: count for reason, count in self.skipped.items() if count}
+        object.__setattr__(self, "skipped", MappingProxyType(skipped))
 
     def __len__(self) -> int:
         """M, the number of pictures."""
@@ -152,16 +138,3 @@ class Dataset:
             sha.update(head.encode("utf-8", "surrogatepass"))
             sha.update(picture.content)
         return sha.hexdigest()
-
-
-def choose_split(found: Iterable[str]) -> str | None:
-    """Return the split to measure on: validation or test before training; None for none."""
-    names = sorted(set(found))
-    if not names:
-        return None
-
-    def place(name: str) -> tuple[int, str]:
-        low = name.lower()
-        return (TEST_SPLITS.index(low) if low in TEST_SPLITS else len(TEST_SPLITS), low)
-
-    return min(names, key=place)

@@ -1,14 +1,15 @@
 """TinyDrop itself: ``guide -> decide -> select -> classify``, each stage callable alone.
 
 The stages follow the controls: ``guide`` is the small model's one pass, ``decide`` and ``select``
-are instant, only ``classify`` runs the big model. The pipeline keeps no state between calls, so
-any number of threads may share one.
+are instant, only ``classify`` runs the big model. Each is the step of ``pipeline.batch`` of that
+name for one picture. The pipeline keeps no state between calls, so any number of threads may share
+one.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,21 +17,20 @@ import numpy.typing as npt
 import torch
 from PIL import Image
 
-from tinydrop.backbones import Guidance, Target
-from tinydrop.budget import BUDGET_LEVELS, Budget, Setting, decide_budget
-from tinydrop.coherence import describe_coherence
-from tinydrop.errors import SettingError
-from tinydrop.images import Picture, View, open_picture
-from tinydrop.macs import guidance_macs, target_macs
-from tinydrop.pairs import Pair, load_pair, pair_from_models
-from tinydrop.pipeline.selectors import check_selector, geometric_order
+from tinydrop.core.budget import BUDGET_LEVELS, Budget, Setting, decide_budget
+from tinydrop.core.coherence import describe_coherence
+from tinydrop.core.errors import SettingError
+from tinydrop.core.results import Answer, CostBreakdown, DropResult, LatencyBreakdown
+from tinydrop.core.selection import map_method, select_tokens
+from tinydrop.core.tokens import Saliency, TokenSelection
+from tinydrop.data import Picture, View, open_picture
+from tinydrop.models.backbones import Guidance, Target
+from tinydrop.models.macs import guidance_macs, target_macs
+from tinydrop.models.pairs import Pair, load_pair, pair_from_models
+from tinydrop.pipeline.answers import answer
+from tinydrop.pipeline.batch import Ranking, explain, guide_batch, rank_batch
+from tinydrop.pipeline.selectors import check_selector
 from tinydrop.pipeline.stages import Guide, Selected
-from tinydrop.results import Answer, CostBreakdown, DropResult, LatencyBreakdown, softmax
-from tinydrop.saliency import compute_saliency, resize_saliency
-from tinydrop.selection import map_method, map_order, select_tokens
-from tinydrop.tokens import Saliency, TokenSelection
-
-__all__ = ["TinyDrop"]
 
 Photo = bytes | str | Path | Image.Image | Picture
 
@@ -42,17 +42,19 @@ class TinyDrop:
         self,
         pair: str | Path | Pair | None = None,
         *,
-        guidance: Guidance | torch.nn.Module | None = None,
-        target: Target | torch.nn.Module | None = None,
-        classes: Sequence[str] | None = None,
+        guidance: Guidance | torch.nn.Module | str | None = None,
+        target: Target | torch.nn.Module | str | None = None,
+        classes: Sequence[str] | Mapping[int, str] | None = None,
     ) -> None:
         """Take a pair by name, folder or value, or the caller's own two models.
 
         Args:
             pair: ``bundled`` (the default), a preset's name, a pair folder, or a ``Pair``.
-            guidance: with ``target``, instead of ``pair``: a timm classifier.
-            target: a timm ``VisionTransformer``.
-            classes: the shared class names of the two models, in the order of the logits.
+            guidance: with ``target``, instead of ``pair``: a timm classifier, or the name of one
+                with pretrained weights.
+            target: a timm transformer, or the name of one with pretrained weights.
+            classes: the shared class names of the two models, in the order of the logits, or by
+                index.
 
         Raises:
             SettingError: if arguments exclude each other or the classes do not agree.
@@ -69,6 +71,11 @@ class TinyDrop:
             if classes is not None:
                 raise SettingError(
                     "The classes belong to the pair; give classes only with guidance and target."
+                )
+            if not isinstance(pair, str | Path | Pair | None):
+                raise SettingError(
+                    f"A pair is a name, a pair folder or a Pair, got {type(pair).__name__}; give "
+                    f"for example 'bundled'."
                 )
             self.pair = (
                 pair if isinstance(pair, Pair) else load_pair("bundled" if pair is None else pair)
@@ -89,11 +96,10 @@ class TinyDrop:
         view = View(picture.image.size, self.pair.target.spec.input)
         pixels = torch.from_numpy(view.pixels(picture, self.pair.guidance.spec.input))[None]
         start = time.perf_counter()
-        features = self.pair.guidance.features(pixels)
+        guided = guide_batch(self.pair.guidance, pixels, [picture.digest])
         elapsed = 1000 * (time.perf_counter() - start)
-        answer = Answer(features.logits[0].cpu().numpy(), self.pair.classes, latency_ms=elapsed)
-        softmax(answer.logits)  # refuses logits that are not finite, before anything is built on it
-        return Guide(picture, view, features, answer)
+        own = Answer(guided.logits[0], self.pair.classes, latency_ms=elapsed)
+        return Guide(picture, view, guided, own)
 
     def saliency(self, guide: Guide, method: str = "gradcam") -> Saliency:
         """Return the map of the guidance's winning class on the target's patch grid.
@@ -101,18 +107,14 @@ class TinyDrop:
         Raises:
             SettingError: if the method is unknown.
         """
-        (raw,) = compute_saliency(
-            self.pair.guidance, guide.features, [guide.answer.class_index], method
-        )
-        return resize_saliency(raw, self.pair.target.spec.grid)
+        (saliency,) = explain(self.pair, guide.guided, method).on_patches
+        return saliency
 
     def decide(self, guide: Guide, setting: Setting | None = None) -> Budget:
         """Return early exit or K for a guided picture (the pair's setting by default)."""
         setting = setting or self.pair.setting
-        confidence = float(softmax(guide.answer.logits, setting.temperature).max())
-        # float32, as a trace stores it: both must exit on the same side of tau.
-        confidence = float(np.float32(confidence))
-        return decide_budget(confidence, setting, self.pair.target.spec.grid.num_patches)
+        confidence = guide.guided.confidence(setting.temperature)[0]
+        return decide_budget(float(confidence), setting, self.pair.target.spec.grid.num_patches)
 
     def rank(
         self, guide: Guide, selector: str = "gradcam", seed: int = 0
@@ -128,13 +130,11 @@ class TinyDrop:
         Raises:
             SettingError: if the selector is unknown.
         """
-        check_selector(selector)
-        method = map_method(selector)
-        if method is None:
-            grid = self.pair.target.spec.grid
-            return geometric_order(grid, selector, guide.picture, seed), None
-        saliency = self.saliency(guide, method)
-        return map_order(selector, saliency), saliency
+        ranking = self._ranking(guide, selector, seed)
+        return ranking.one(), None if ranking.maps is None else ranking.maps.on_patches[0]
+
+    def _ranking(self, guide: Guide, selector: str, seed: int) -> Ranking:
+        return rank_batch(self.pair, guide.guided, [selector], seed)[selector]
 
     def select(
         self,
@@ -162,7 +162,9 @@ class TinyDrop:
         """
         grid = self.pair.target.spec.grid
         start = time.perf_counter()
-        order, saliency = self.rank(guide, selector, seed)
+        ranking = self._ranking(guide, selector, seed)
+        order, maps = ranking.one(), ranking.maps
+        raw, saliency = (None, None) if maps is None else (maps.raw[0], maps.on_patches[0])
         warnings: tuple[str, ...] = ()
         if order is None:
             selection = TokenSelection.everything(grid, selector)
@@ -174,7 +176,7 @@ class TinyDrop:
             selection = selection.forced(toggled)
             warnings += (f"{len(set(toggled))} patches were forced in or out by hand.",)
         elapsed = 1000 * (time.perf_counter() - start)
-        return Selected(selection, order, saliency, warnings, elapsed)
+        return Selected(selection, order, saliency, raw, warnings, elapsed)
 
     def classify(
         self,
@@ -192,8 +194,8 @@ class TinyDrop:
                 ``POSITION_MODES``; all but ``right`` are wrong on purpose.
 
         Raises:
-            SettingError: if the selection lies on another grid, or the target cannot run with
-                these positions.
+            SettingError: if the selection lies on another grid, the target cannot run with these
+                positions, or its logits are not finite.
         """
         target = self.pair.target
         if selection is not None and selection.grid != target.spec.grid:
@@ -201,12 +203,12 @@ class TinyDrop:
                 f"The selection lies on a {selection.grid.rows}x{selection.grid.cols} grid, "
                 f"the target has {target.spec.grid.rows}x{target.spec.grid.cols}; select anew."
             )
-        pixels = torch.from_numpy(guide.view.pixels(guide.picture, target.spec.input))[None]
-        keep = None if selection is None else torch.from_numpy(selection.keep_indices.copy())[None]
+        pixels = guide.pixels(target.spec.input)
+        keep = None if selection is None else selection.keep_indices[None]
         start = time.perf_counter()
-        logits = target.logits(pixels, keep, positions)
+        (logits,) = answer(target, pixels, keep, positions)
         elapsed = 1000 * (time.perf_counter() - start)
-        return Answer(logits[0].cpu().numpy(), self.pair.classes, latency_ms=elapsed)
+        return Answer(logits, self.pair.classes, latency_ms=elapsed)
 
     def cost(self, kept: int | TokenSelection, selector: str = "gradcam") -> CostBreakdown:
         """Return the MACs of one picture's answer on its kept patches.

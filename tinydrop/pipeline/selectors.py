@@ -5,13 +5,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from tinydrop.errors import SettingError
-from tinydrop.images import Picture
-from tinydrop.saliency import SALIENCY_METHODS
-from tinydrop.selection import GEOMETRIC_ORDERS, MAP_ORDERS
-from tinydrop.tokens import PatchGrid
-
-__all__ = ["SELECTORS", "check_selector", "geometric_order"]
+from tinydrop.core.errors import SettingError, quoted
+from tinydrop.core.selection import GEOMETRIC_ORDERS, MAP_ORDERS
+from tinydrop.core.tokens import PatchGrid
+from tinydrop.models.saliency import SALIENCY_METHODS
 
 SELECTORS: tuple[str, ...] = (*SALIENCY_METHODS, *MAP_ORDERS, *GEOMETRIC_ORDERS)
 """Every name that ``selector=`` takes: saliency methods first, then other ways to read Grad-CAM's
@@ -21,15 +18,17 @@ map, then the plain baselines."""
 def check_selector(selector: str) -> None:
     """Refuse a selector that is not in ``SELECTORS``, with a SettingError that lists them."""
     if selector not in SELECTORS:
-        raise SettingError(f"Unknown selector {selector!r}; choose one of {', '.join(SELECTORS)}.")
+        raise SettingError(
+            f"Unknown selector {quoted(selector)}; choose one of {', '.join(SELECTORS)}."
+        )
 
 
 def geometric_order(
-    grid: PatchGrid, selector: str, picture: Picture, seed: int
+    grid: PatchGrid, selector: str, digest: str, seed: int
 ) -> npt.NDArray[np.int64]:
     """Return the order of a selector that uses no map, (N,) int64.
 
-    The seeded ones mix the seed with the picture's pixels, so that pictures differ.
+    The seeded ones mix the seed with the digest of the picture's pixels, so that pictures differ.
     """
-    mixed = (int(picture.digest[:12], 16) + seed) % 2**63
+    mixed = (int(digest[:12], 16) + seed) % 2**63
     return GEOMETRIC_ORDERS[selector](grid, mixed)

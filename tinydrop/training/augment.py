@@ -17,9 +17,8 @@ from torch.nn import functional as F
 
 from tinydrop.training.recipe import MEAN, STD, Augmentation
 
-__all__ = ["Draws", "draw", "kept_share", "normalise", "plain_view", "render"]
-
 Floats = npt.NDArray[np.float32]
+Channels = tuple[float, float, float]
 
 _ERASED = (0.02, 0.25)  # area of an erased rectangle
 _GREY = (0.299, 0.587, 0.114)
@@ -98,7 +97,14 @@ def _mixing(
     return share, (left, top, left + side, top + side)
 
 
-def render(pixels: torch.Tensor, draws: Draws, augment: Augmentation, size: int) -> torch.Tensor:
+def render(
+    pixels: torch.Tensor,
+    draws: Draws,
+    augment: Augmentation,
+    size: int,
+    mean: Channels = MEAN,
+    std: Channels = STD,
+) -> torch.Tensor:
     """Return the changed pictures, (B, 3, size, size) float32, normalised.
 
     Args:
@@ -106,13 +112,15 @@ def render(pixels: torch.Tensor, draws: Draws, augment: Augmentation, size: int)
         draws: of the same batch.
         augment: says how to resample.
         size: side of what comes out.
+        mean: of the channels, in 0 to 1.
+        std: of the channels.
     """
     device = pixels.device
     colour, window, erased, box = (
         torch.from_numpy(values).to(device, non_blocking=True)
         for values in (draws.colour, draws.window, draws.erased, _as_row(draws.box))
     )
-    x = normalise(_coloured(pixels.float() / 255, colour))
+    x = normalise(_coloured(pixels.float() / 255, colour), mean, std)
     theta = torch.zeros(len(window), 2, 3, device=device)
     theta[:, 0, 0], theta[:, 1, 1] = window[:, 2], window[:, 3]
     theta[:, :, 2] = 2 * window[:, :2] - 1
@@ -135,18 +143,38 @@ def kept_share(draws: Draws, size: int) -> float:
     return 1.0 - float(_inside(torch.from_numpy(_as_row(draws.box)), size).float().mean())
 
 
-def normalise(pixels: torch.Tensor) -> torch.Tensor:
+def normalise(pixels: torch.Tensor, mean: Channels = MEAN, std: Channels = STD) -> torch.Tensor:
     """Return pixels (B, 3, H, W) in [0, 1] less the mean, over the standard deviation."""
-    mean, std, _ = _constants(pixels.device)
-    return (pixels - mean) / std
+    device = pixels.device
+    return (pixels - _constant(device, mean)) / _constant(device, std)
 
 
-def plain_view(pixels: torch.Tensor, size: int) -> torch.Tensor:
+def renormalised(
+    pixels: torch.Tensor, old: tuple[Channels, Channels], new: tuple[Channels, Channels]
+) -> torch.Tensor:
+    """Return pixels normalised by one mean and deviation as another mean and deviation give them.
+
+    Args:
+        pixels: (B, 3, H, W).
+        old: mean and standard deviation that were applied.
+        new: those to apply instead.
+    """
+    if old == new:
+        return pixels
+    device = pixels.device
+    return normalise(pixels * _constant(device, old[1]) + _constant(device, old[0]), *new)
+
+
+def plain_view(
+    pixels: torch.Tensor, size: int, mean: Channels = MEAN, std: Channels = STD
+) -> torch.Tensor:
     """Return unchanged pictures, (B, 3, size, size) float32, as the pair's own view shows them.
 
     Args:
         pixels: (B, 3, side, side) uint8.
         size: side of what comes out; resized bicubic.
+        mean: of the channels, in 0 to 1.
+        std: of the channels.
     """
     x = pixels.float()
     # As PIL does it: first across, then down, each time rounded to whole values.
@@ -154,7 +182,7 @@ def plain_view(pixels: torch.Tensor, size: int) -> torch.Tensor:
         if tuple(x.shape[2:]) != shape:
             x = F.interpolate(x, size=shape, mode="bicubic", antialias=True)
             x = x.round().clamp(0, 255)
-    return normalise(x / 255)
+    return normalise(x / 255, mean, std)
 
 
 def _coloured(x: torch.Tensor, factors: torch.Tensor) -> torch.Tensor:
@@ -168,13 +196,13 @@ def _coloured(x: torch.Tensor, factors: torch.Tensor) -> torch.Tensor:
 
 
 def _grey(x: torch.Tensor) -> torch.Tensor:
-    return (x * _constants(x.device)[2]).sum(dim=1, keepdim=True)
+    return (x * _constant(x.device, _GREY)).sum(dim=1, keepdim=True)
 
 
 @lru_cache
-def _constants(device: torch.device) -> tuple[torch.Tensor, ...]:
-    """Mean, deviation and weights of grey, (1, 3, 1, 1); a copy per step would stop a GPU."""
-    return tuple(torch.tensor(v, device=device).view(1, 3, 1, 1) for v in (MEAN, STD, _GREY))
+def _constant(device: torch.device, values: Channels) -> torch.Tensor:
+    """A value per channel, (1, 3, 1, 1), kept: a copy per step would stop a GPU."""
+    return torch.tensor(values, device=device).view(1, 3, 1, 1)
 
 
 def _as_row(box: tuple[float, float, float, float] | None) -> Floats:

@@ -1,4 +1,7 @@
-"""A pair's card as a page to read, from the same values that stand in ``pair.json``."""
+"""A pair's card: what is said of its making, and the page to read.
+
+The page has the same values that stand in ``pair.json``.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,70 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["card_text"]
+from tinydrop.training.recipe import STAGES, PairRecipe
+from tinydrop.training.sources import Origin, origin_of
+
+_NOT_GOOD_FOR = (
+    "Anything but showing and studying the method: it knows the classes of its own data and no "
+    "others, at low resolution, is often wrong, and carries the biases of its pictures"
+)
+_NEVER_DROPPED = "The target is a plain ViT that was never trained with dropped tokens."
+
+
+def making(recipe: PairRecipe, started_from: Mapping[str, str | None]) -> dict[str, Any]:
+    """Return the parts of a card that say what the pair was made from, and what follows from that.
+
+    Args:
+        recipe: the pair's.
+        started_from: stage -> the weights that it began with, as its state notes them; None for
+            drawn ones. The teacher may be missing where it is not at hand.
+
+    Returns:
+        ``summary``, which begins with a warning where a model saw the pictures before;
+        ``training``; ``not_good_for``; and ``origins``, stage -> ``started_from``, ``note``,
+        ``licence``.
+    """
+    texts = {name: text for name in STAGES if (text := started_from.get(name))}
+    origins = {name: origin_of(text) for name, text in texts.items()}
+    taught = [name for name in ("guidance", "target") if recipe.stage(name).distil > 0]
+    began = [
+        f"The {name} began with {origin.note} ({origin.licence}), and was then trained on these "
+        f"pictures."
+        for name, origin in origins.items()
+    ]
+    drawn = [name for name in ("guidance", "target") if name not in origins]
+    if drawn:
+        who = "Both models were" if len(drawn) == 2 else f"The {drawn[0]} was"
+        began.append(f"{who} trained from scratch on these pictures alone.")
+    if taught:
+        who = " and ".join(taught)
+        began.append(f"{who[0].upper()}{who[1:]} learnt from the teacher as well.")
+    biases = ", and of those that its weights began with." if origins else "."
+    return {
+        "summary": " ".join([*_warnings(origins, taught), recipe.summary]),
+        "training": " ".join([*began, _NEVER_DROPPED]),
+        "not_good_for": _NOT_GOOD_FOR + biases,
+        "origins": {
+            name: {"started_from": texts[name], "note": origin.note, "licence": origin.licence}
+            for name, origin in origins.items()
+        },
+    }
+
+
+def _warnings(origins: Mapping[str, Origin], taught: list[str]) -> list[str]:
+    """Return a sentence for each model that saw pictures with their labels before."""
+    found = []
+    for name in ("guidance", "target", "teacher"):
+        origin = origins.get(name)
+        if origin is None or not origin.labelled or (name == "teacher" and not taught):
+            continue
+        whose = "its figures" if name != "teacher" else f"those of {' and '.join(taught)}"
+        learnt = ", which learnt from it," if name == "teacher" else " on Tiny ImageNet"
+        found.append(
+            f"The {name}'s {origin.labelled} training saw the pictures of Tiny ImageNet at full "
+            f"size, so {whose}{learnt} are optimistic."
+        )
+    return found
 
 
 def card_text(title: str, info: Mapping[str, Any]) -> str:
@@ -26,6 +92,10 @@ def card_text(title: str, info: Mapping[str, Any]) -> str:
         f"- Terms: {info['data_licence']}",
         f"- Training: {info['training']}",
         f"- Not good for: {info['not_good_for']}",
+        *(
+            f"- The {name} started from: {origin['started_from']} ({origin['licence']})."
+            for name, origin in info.get("origins", {}).items()
+        ),
         "",
         "## Measured",
         "",

@@ -14,29 +14,22 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from tinydrop.backbones import wrap_guidance, wrap_target
-from tinydrop.budget import Setting
-from tinydrop.calibration import fit_temperature, reliability
-from tinydrop.errors import PictureError, SettingError
-from tinydrop.images import InputSpec, View, open_picture
-from tinydrop.macs import guidance_macs, target_macs
-from tinydrop.pairs import Pair, pair_from_models, save_pair
-from tinydrop.results import softmax
-from tinydrop.trace import label_rank
-from tinydrop.training.card import card_text
+from tinydrop.core.budget import Setting
+from tinydrop.core.errors import PictureError, SettingError, quoted
+from tinydrop.core.results import softmax
+from tinydrop.data import InputSpec, View, open_picture
+from tinydrop.models.backbones import wrap_guidance, wrap_target
+from tinydrop.models.macs import guidance_macs, target_macs
+from tinydrop.models.pairs import Pair, pair_from_models, save_pair
+from tinydrop.studies.calibration import fit_temperature, reliability
+from tinydrop.studies.trace import label_rank
+from tinydrop.training.card import card_text, making
 from tinydrop.training.models import build_stage
 from tinydrop.training.pictures import TrainingData
 from tinydrop.training.recipe import STAGES, PairRecipe, StageRecipe
 from tinydrop.training.stage import StageState
 
-__all__ = ["Finished", "export_pair", "read_groups"]
-
-MAX_FILE_BYTES = 12 * 2**20
 _BATCH = 128
-_NOT_GOOD_FOR = (
-    "Anything but showing and studying the method: it knows the classes of its own data and no "
-    "others, at low resolution, is often wrong, and carries the biases of its pictures."
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +45,12 @@ class Finished:
     recipe: StageRecipe
     state: StageState
     weights: Mapping[str, torch.Tensor]
+
+    @property
+    def started_from(self) -> str | None:
+        """The weights that it began with; None for drawn ones."""
+        found = self.state.identity.get("started_from")
+        return None if found is None else str(found)
 
     def module(self, classes: int) -> nn.Module:
         """Return the model with its weights rounded to float16, as they are shipped."""
@@ -89,17 +88,10 @@ def export_pair(
         tell: told how far it is, in sentences.
 
     Raises:
-        SettingError: if a model is larger than a bundled file may be, or nothing can be written.
+        SettingError: if nothing can be written.
     """
     classes = len(data.classes)
     modules = {name: stage.module(classes) for name, stage in finished.items()}
-    for role in ("guidance", "target"):
-        count = sum(p.numel() for p in modules[role].parameters())
-        if 2 * count > MAX_FILE_BYTES:
-            raise SettingError(
-                f"The {role} has {count / 1e6:.1f} M parameters, {2 * count / 2**20:.1f} MiB in "
-                f"float16, but at most 12 MiB are bundled; make it smaller in the recipe."
-            )
     inputs = {name: finished[name].recipe.input for name in modules}
     logits, label = _measured_logits(modules, inputs, data, device, tell)
     half = np.random.default_rng(recipe.target.seed).permutation(len(label)) < len(label) // 2
@@ -112,15 +104,15 @@ def export_pair(
         title=recipe.title,
         setting=Setting(tau=recipe.tau, gamma=recipe.gamma, temperature=round(fit.temperature, 4)),
     )
+    origins = {name: stage.started_from for name, stage in finished.items()}
     info = {
-        "summary": recipe.summary,
+        **making(recipe, origins),
         "data": (
             f"{data.title}: {len(data.train):,} training and {len(data.measured):,} validation "
             f"pictures of {classes} classes, stored as {recipe.side}x{recipe.side} pixels"
         ),
         "data_fingerprint": data.fingerprint,
         "data_licence": recipe.data_licence,
-        "training": _training(recipe),
         "recipe": {name: finished[name].recipe.to_dict() for name in finished},
         "seeds": {name: finished[name].recipe.seed for name in finished},
         "compute": {
@@ -140,7 +132,6 @@ def export_pair(
         "measured": _measured(logits, label, len(data.measured)),
         "calibration": _calibration(logits["guidance"], label, half, fit.temperature),
         "per_class": _per_class(logits, label, data.classes),
-        "not_good_for": _NOT_GOOD_FOR,
     }
     if groups:
         info["groups"] = {group: list(classes) for group, classes in groups.items()}
@@ -175,7 +166,8 @@ def read_groups(path: Path, classes: Sequence[str]) -> dict[str, tuple[str, ...]
     odd = [name for name in named if name not in classes or named.count(name) > 1]
     if odd:
         raise SettingError(
-            f"The groups in {path} name {odd[0]!r} twice, or no class is called so; give each "
+            f"The groups in {path} name {quoted(odd[0])} twice, or no class is called so; give "
+            f"each "
             f"class at most once, by its name in the pair."
         )
     return groups
@@ -284,15 +276,6 @@ def _per_class(
         for index, text in enumerate(classes)
         if total[index]
     }
-
-
-def _training(recipe: PairRecipe) -> str:
-    taught = [name for name in ("guidance", "target") if recipe.stage(name).distil > 0]
-    learnt = f"; {' and '.join(taught)} learnt from the teacher as well" if taught else ""
-    return (
-        f"Both models were trained from scratch on these pictures alone{learnt}. The target is a "
-        f"plain ViT that was never trained with dropped tokens."
-    )
 
 
 def _macs(pair: Pair) -> dict[str, Any]:

@@ -11,10 +11,10 @@ from pathlib import Path
 import torch
 from torch.nn import functional as F
 
-from tinydrop.errors import SettingError
+from tinydrop.core.errors import SettingError
 from tinydrop.training.checkpoint import read_tensors, write_state
 from tinydrop.training.objective import learning_rate
-from tinydrop.training.pictures import epoch_order
+from tinydrop.training.pictures import epoch_order, steps_of
 from tinydrop.training.stage import (
     CHECKPOINT,
     CURVE,
@@ -25,8 +25,6 @@ from tinydrop.training.stage import (
     earlier_state,
 )
 from tinydrop.training.trainer import Trainer, logits_of
-
-__all__ = ["train_stage"]
 
 _REST = 10.0
 """Seconds: a checkpoint at the end of an epoch is left out where one was written so recently."""
@@ -63,9 +61,18 @@ def train_stage(
     if before is not None and before.finished:
         return before
     epochs = stage.recipe.epochs
-    steps = max(1, len(stage.train) // min(stage.recipe.batch, len(stage.train)))
+    epoch_pictures = stage.recipe.epoch_pictures
+    steps = steps_of(len(stage.train), stage.recipe.batch, epoch_pictures)
     device = stage.train.pixels.device
-    trainer = Trainer(stage.recipe, stage.classes, device, steps, stage.teacher, compiled=compiled)
+    trainer = Trainer(
+        stage.recipe,
+        stage.classes,
+        device,
+        steps,
+        stage.teacher,
+        start=stage.start if before is None else None,
+        compiled=compiled,
+    )
     if before is not None:
         trainer.load(read_tensors(stage.folder / CHECKPOINT))
     clock = _Clock(before.seconds if before else 0.0)
@@ -90,8 +97,9 @@ def train_stage(
         return reached
 
     for epoch in range(first, epochs):
-        order = epoch_order(len(stage.train), stage.recipe.batch, stage.recipe.seed, epoch)
-        order = order.to(device)
+        order = epoch_order(
+            len(stage.train), stage.recipe.batch, stage.recipe.seed, epoch, epoch_pictures
+        ).to(device)
         for step in range(resumed_step, steps):
             if stop():
                 return save(epoch, step)

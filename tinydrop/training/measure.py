@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
-from tinydrop.errors import SettingError
+from tinydrop.core.errors import SettingError, quoted
 from tinydrop.training.models import build_stage, seeded
+from tinydrop.training.pictures import steps_of
 from tinydrop.training.recipe import STAGES, PairRecipe
 from tinydrop.training.trainer import Teacher, Trainer, fast_convolutions, training_device
-
-__all__ = ["StageSpeed", "measure_speed"]
 
 _WARM_UP = {"cpu": 1, "cuda": 5}
 
@@ -28,6 +27,7 @@ class StageSpeed:
         share: of the stage's epochs that have this size.
         epochs: of the stage.
         batch: pictures per step.
+        epoch_pictures: an epoch has so many; 0 for a whole pass.
         steps: measured, after a warm-up.
         pictures_per_second: augmentation, the teacher's answer and the optimiser's step included.
     """
@@ -37,12 +37,14 @@ class StageSpeed:
     share: float
     epochs: int
     batch: int
+    epoch_pictures: int
     steps: int
     pictures_per_second: float
 
     def seconds(self, pictures: int) -> float:
-        """Return what the epochs at this size would take."""
-        return self.share * self.epochs * pictures / self.pictures_per_second
+        """Return what the epochs at this size would take, of a data set of so many pictures."""
+        steps = self.epochs * steps_of(pictures, self.batch, self.epoch_pictures)
+        return self.share * steps * min(self.batch, pictures) / self.pictures_per_second
 
 
 def measure_speed(
@@ -60,7 +62,7 @@ def measure_speed(
         SettingError: if there is no step to measure.
     """
     if steps < 1:
-        raise SettingError(f"A speed is measured over at least one step, got {steps!r}.")
+        raise SettingError(f"A speed is measured over at least one step, got {quoted(steps)}.")
     device = training_device()
     teacher = Teacher(build_stage(recipe.teacher, classes).to(device), recipe.teacher)
     for name in STAGES:
@@ -70,20 +72,22 @@ def measure_speed(
             shape = (own.batch, 3, recipe.side, recipe.side)
             pixels = torch.randint(0, 256, shape, dtype=torch.uint8, device=device)
             label = torch.randint(0, classes, (own.batch,), device=device)
-            trainer = Trainer(own, classes, device, own.epochs, taught, compiled=compiled)
-            sizes = [own.size_at(epoch) for epoch in range(own.epochs)]
+            sizes = own.sizes or (own.size,)
             for size in sorted(set(sizes)):
-                epoch = sizes.index(size)
+                sized = replace(own, size=size, sizes=())
+                trainer = Trainer(sized, classes, device, own.epochs, taught, compiled=compiled)
                 for step in range(_WARM_UP[device.type]):
-                    trainer.step(pixels, label, epoch, step)
+                    trainer.step(pixels, label, 0, step)
                 _wait(device)
                 start = time.perf_counter()
                 for step in range(steps):
-                    trainer.step(pixels, label, epoch, step)
+                    trainer.step(pixels, label, 0, step)
                 _wait(device)
                 speed = steps * own.batch / (time.perf_counter() - start)
                 share = sizes.count(size) / len(sizes)
-                yield StageSpeed(name, size, share, own.epochs, own.batch, steps, speed)
+                yield StageSpeed(
+                    name, size, share, own.epochs, own.batch, own.epoch_pictures, steps, speed
+                )
 
 
 def _wait(device: torch.device) -> None:

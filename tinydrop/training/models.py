@@ -10,13 +10,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from tinydrop.backbones import build_model, wrap_guidance, wrap_target
-from tinydrop.macs import guidance_macs, target_macs
+from tinydrop.models.backbones import build_model, wrap_guidance, wrap_target
+from tinydrop.models.macs import guidance_macs, target_macs
 from tinydrop.training.recipe import STAGES, PairRecipe, StageRecipe
-
-__all__ = ["Plan", "build_stage", "plan_of", "seeded"]
-
-_FILE_BYTES = 12 * 2**20
 
 
 @contextmanager
@@ -72,19 +68,9 @@ class Plan:
     epochs: int
     batch: int
 
-    @property
-    def file_bytes(self) -> int:
-        """Bytes of the weights in float16."""
-        return 2 * self.parameters
-
-    @property
-    def fits(self) -> bool:
-        """Whether its file may be bundled: at most 12 MiB."""
-        return self.file_bytes <= _FILE_BYTES
-
 
 def plan_of(recipe: PairRecipe, classes: int) -> tuple[Plan, ...]:
-    """Return what a recipe trains, counted by ``tinydrop.macs``.
+    """Return what a recipe trains, counted by ``tinydrop.models.macs``.
 
     Raises:
         UnsupportedModelError: if a model does not fit its role.

@@ -9,8 +9,6 @@ from torch.nn import functional as F
 
 from tinydrop.training.recipe import StageRecipe
 
-__all__ = ["learning_rate", "loss", "soft_labels"]
-
 
 def learning_rate(recipe: StageRecipe, step: int, steps_per_epoch: int) -> float:
     """Return the rate of one step, counted from 0 over all epochs.

@@ -12,12 +12,16 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from tinydrop.data import ClassLabel, Dataset, choose_split, open_parquet, split_of
-from tinydrop.decoding import decode
-from tinydrop.errors import PictureError, SettingError
-from tinydrop.images import INTERPOLATIONS
-
-__all__ = ["PictureSet", "TrainingData", "epoch_order", "find_shards", "load_training_data"]
+from tinydrop.core.errors import PictureError, SettingError
+from tinydrop.data import (
+    INTERPOLATIONS,
+    ClassLabel,
+    Dataset,
+    TrainingShards,
+    find_shards,
+    open_parquet,
+)
+from tinydrop.data.decoding import decode
 
 _READ = 10_000
 """Pictures between two reports of progress."""
@@ -68,24 +72,44 @@ class TrainingData:
     fingerprint: str
     skipped: int
 
+    @property
+    def wnids(self) -> tuple[str | None, ...]:
+        """The WordNet id of every class; None where it is unknown."""
+        labels = self.measured.labels
+        return tuple(label.wnid for label in labels)
+
 
 def load_training_data(
-    folder: Path, side: int, tell: Callable[[str], None] = lambda _line: None
+    folder: Path,
+    side: int,
+    tell: Callable[[str], None] = lambda _line: None,
+    *,
+    split: str | None = None,
+    config: str | None = None,
 ) -> TrainingData:
-    """Decode every ``train*.parquet`` below a folder, whichever shards are there, and validation.
+    """Decode the training shards below a folder, whichever are there, and the validation shards.
 
     Args:
         folder: holds shards in the Hub's layout, such as ``train-00000-of-00004.parquet``.
         side: pictures become squares of so many pixels: the centre is cut out, then resized.
         tell: told how far it is, in sentences.
+        split: the split to measure on; the validation-like one by default.
+        config: the configuration, where there are several.
 
     Raises:
-        SettingError: if there are no training or no validation shards, they are no pictures, or
-            the two do not share their classes.
+        SettingError: if there are no training or no validation shards, they are no pictures, the
+            two do not share their classes, or there is one class alone.
     """
-    shards, held_out = find_shards(folder)
-    train_set = open_parquet(shards, folder.name)
-    validation_set = open_parquet(held_out, f"{folder.name} (validation)")
+    shards = shards_of(folder, split, config)
+    for note in shards.notes:
+        tell(note)
+    train_set = open_parquet(shards.train, folder.name)
+    validation_set = open_parquet(shards.held_out, f"{folder.name} ({shards.split})")
+    if np.unique(train_set.label).size < 2:
+        raise SettingError(
+            f"{folder.name} has only the class '{train_set.labels[int(train_set.label[0])]}' to "
+            f"learn from; give pictures of at least two classes."
+        )
     if train_set.labels != validation_set.labels:
         raise SettingError(
             f"The training and validation shards in {folder} name different classes; give shards "
@@ -108,44 +132,46 @@ def load_training_data(
     )
 
 
-def epoch_order(count: int, batch: int, seed: int, epoch: int) -> torch.Tensor:
-    """Return the pictures of every step of an epoch, (steps, batch) int64, always the same.
-
-    Each picture comes at most once; those that do not fill a batch wait for another epoch.
-    """
-    batch = min(batch, count)
-    order = np.random.default_rng([seed, epoch]).permutation(count)
-    steps = count // batch
-    return torch.from_numpy(order[: steps * batch].reshape(steps, batch))
-
-
-def find_shards(folder: Path) -> tuple[list[Path], list[Path]]:
-    """Return the training shards below a folder, and the validation shards.
-
-    Raises:
-        SettingError: if there are none of either.
-    """
-    found: dict[str, list[Path]] = {}
-    try:
-        for path in sorted(p for p in folder.rglob("*.parquet") if p.is_file()):
-            split = split_of(path.relative_to(folder).as_posix())
-            if split is not None:
-                found.setdefault(split, []).append(path)
-    except OSError as error:
-        raise SettingError(f"{folder} cannot be read ({error}); check its permissions.") from error
-    training = [name for name in found if name.lower().startswith("train")]
-    if not training:
-        raise SettingError(
-            f"There is no train*.parquet in {folder}; give a folder with shards of the Hub's "
-            f"layout, such as train-00000-of-00004.parquet, by --data."
-        )
-    held_out = choose_split(name for name in found if name not in training)
-    if held_out is None:
+def shards_of(folder: Path, split: str | None = None, config: str | None = None) -> TrainingShards:
+    """Return the shards of a training; SettingError if there are none to measure on."""
+    shards = find_shards(folder, split, config)
+    if not shards.held_out:
         raise SettingError(
             f"There is no validation*.parquet in {folder}; put pictures to measure on beside the "
             f"training shards."
         )
-    return [path for name in training for path in found[name]], found[held_out]
+    return shards
+
+
+def steps_of(count: int, batch: int, pictures: int = 0) -> int:
+    """Return the steps of an epoch over so many of ``count`` pictures; 0 for all of them."""
+    batch = min(batch, count)
+    return max(1, (min(pictures, count) or count) // batch)
+
+
+def epoch_order(count: int, batch: int, seed: int, epoch: int, pictures: int = 0) -> torch.Tensor:
+    """Return the pictures of every step of an epoch, (steps, batch) int64, always the same.
+
+    In one pass over the pictures each comes at most once; those that do not fill a batch wait for
+    another pass.
+
+    Args:
+        count: of the pictures.
+        batch: pictures per step.
+        seed: of the order.
+        epoch: from 0.
+        pictures: an epoch has so many and the next goes on with the pass; 0 for a whole pass.
+    """
+    batch = min(batch, count)
+    steps, pass_steps = steps_of(count, batch, pictures), count // batch
+    passes: dict[int, npt.NDArray[np.int64]] = {}
+    rows = []
+    for step in range(epoch * steps, (epoch + 1) * steps):
+        number, row = divmod(step, pass_steps)
+        if number not in passes:
+            passes[number] = np.random.default_rng([seed, number]).permutation(count)
+        rows.append(passes[number][row * batch : (row + 1) * batch])
+    return torch.from_numpy(np.stack(rows))
 
 
 def _decoded(

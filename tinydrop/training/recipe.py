@@ -8,10 +8,8 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import Any
 
-from tinydrop.errors import SettingError
-from tinydrop.images import InputSpec
-
-__all__ = ["MEAN", "OPTIMIZERS", "STAGES", "STD", "Augmentation", "PairRecipe", "StageRecipe"]
+from tinydrop.core.errors import SettingError, quoted
+from tinydrop.data import InputSpec
 
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
@@ -22,7 +20,7 @@ OPTIMIZERS = ("adamw", "muon")
 
 def _require(holds: object, rule: str, value: object) -> None:
     if not holds:
-        raise SettingError(f"In a training recipe {rule}, got {value!r}; correct the recipe.")
+        raise SettingError(f"In a training recipe {rule}, got {quoted(value)}; correct the recipe.")
 
 
 @dataclass(frozen=True)
@@ -75,12 +73,12 @@ class StageRecipe:
         model: timm name.
         kwargs: arguments of its constructor without ``num_classes``; they go into ``pair.json``.
         size: side of its input in pixels.
-        epochs: passes over the training pictures.
+        epochs: passes over the training pictures, or over ``epoch_pictures`` of them.
         batch: pictures per step.
         lr: learning rate at the end of the warm-up, for this batch.
         train_kwargs: further arguments while it is trained, such as ``drop_path_rate``; they
             change no weight's shape.
-        sizes: sides of the input while training, each for an equal part of the epochs, the last
+        sizes: sides of the input while training, each for an equal part of the steps, the last
             one ``size``; empty for ``size`` all along.
         optimizer: "adamw"; or "muon", which orthogonalises the steps of weight matrices (timm's,
             scaled to AdamW's step sizes) and takes Nesterov's AdamW for the rest.
@@ -94,6 +92,13 @@ class StageRecipe:
         distil_hard: learn the teacher's best class instead of its probabilities.
         distil_temperature: softens both sides of the Kullback-Leibler divergence.
         augment: how pictures are changed.
+        epoch_pictures: an epoch ends after so many pictures and the next goes on from there; 0
+            for a whole pass.
+        pretrained: weights to start from, a name of ``pretrained.SOURCES``; empty draws them.
+        layer_decay: the rate of each layer is so many times that of the layer above it.
+        head_lr: the rate of the classifier, as a multiple.
+        mean: of the input's channels, in 0 to 1.
+        std: of the input's channels.
         seed: of the weights, the order of the pictures and everything drawn.
         bf16_on_cpu: bfloat16 autocast on a CPU as well; on a GPU it is always on.
         channels_last: the memory format that convolutions like.
@@ -122,6 +127,12 @@ class StageRecipe:
     distil_hard: bool = False
     distil_temperature: float = 1.0
     augment: Augmentation = Augmentation()
+    epoch_pictures: int = 0
+    pretrained: str = ""
+    layer_decay: float = 1.0
+    head_lr: float = 1.0
+    mean: tuple[float, float, float] = MEAN
+    std: tuple[float, float, float] = STD
     seed: int = 0
     bf16_on_cpu: bool = False
     channels_last: bool = False
@@ -133,16 +144,23 @@ class StageRecipe:
         for name in ("size", "epochs", "batch"):
             value = getattr(self, name)
             _require(type(value) is int and value >= 1, f"{name} is a whole number from 1", value)
+        _require(
+            type(self.epoch_pictures) is int and self.epoch_pictures >= 0,
+            "epoch_pictures is a whole number from 0",
+            self.epoch_pictures,
+        )
         _require(0 < self.lr < math.inf, "lr is above 0", self.lr)
         _require(
             self.optimizer in OPTIMIZERS, f"optimizer is {' or '.join(OPTIMIZERS)}", self.optimizer
         )
-        for name in ("lr_end", "smoothing", "ema", "distil"):
+        for name in ("lr_end", "smoothing", "ema", "distil", "layer_decay"):
             value = getattr(self, name)
             _require(0 <= value <= 1, f"{name} lies between 0 and 1", value)
         for name in ("warmup_epochs", "weight_decay", "clip"):
             value = getattr(self, name)
             _require(0 <= value < math.inf, f"{name} is 0 or more", value)
+        _require(self.layer_decay > 0, "layer_decay is above 0", self.layer_decay)
+        _require(0 < self.head_lr < math.inf, "head_lr is above 0", self.head_lr)
         _require(
             0 < self.distil_temperature < math.inf,
             "distil_temperature is above 0",
@@ -158,18 +176,21 @@ class StageRecipe:
     @property
     def input(self) -> InputSpec:
         """The input as the pair format describes it."""
-        return InputSpec((self.size, self.size), MEAN, STD, "bicubic", 1.0)
+        return InputSpec((self.size, self.size), self.mean, self.std, "bicubic", 1.0)
 
-    def size_at(self, epoch: int) -> int:
-        """Return the side of the input in an epoch, counted from 0."""
+    def size_at(self, epoch: float) -> int:
+        """Return the side of the input after so many epochs, fractions included."""
         if not self.sizes:
             return self.size
-        return self.sizes[min(epoch * len(self.sizes) // self.epochs, len(self.sizes) - 1)]
+        return self.sizes[min(int(epoch * len(self.sizes) / self.epochs), len(self.sizes) - 1)]
 
     def to_dict(self) -> dict[str, Any]:
         """Return every field as JSON-ready values."""
         values = {f.name: getattr(self, f.name) for f in fields(self)}
-        values |= {name: _plain(values[name]) for name in ("kwargs", "train_kwargs", "sizes")}
+        values |= {
+            name: _plain(values[name])
+            for name in ("kwargs", "train_kwargs", "sizes", "mean", "std")
+        }
         return values | {"augment": {k: _plain(v) for k, v in asdict(self.augment).items()}}
 
 
@@ -209,7 +230,9 @@ class PairRecipe:
     def stage(self, name: str) -> StageRecipe:
         """Return the recipe of one model; SettingError if there is no such stage."""
         if name not in STAGES:
-            raise SettingError(f"There is no stage {name!r}; choose one of {', '.join(STAGES)}.")
+            raise SettingError(
+                f"There is no stage {quoted(name)}; choose one of {', '.join(STAGES)}."
+            )
         recipe: StageRecipe = getattr(self, name)
         return recipe
 
@@ -229,7 +252,8 @@ class PairRecipe:
             stage, _, name = path.partition(".")
             if not equals or stage not in STAGES:
                 raise SettingError(
-                    f"{change!r} changes no number of the recipe; write STAGE.FIELD=VALUE, for "
+                    f"{quoted(change)} changes no number of the recipe; write STAGE.FIELD=VALUE, "
+                    f"for "
                     f"example target.epochs=40, with a stage of {', '.join(STAGES)}."
                 )
             old = recipe.stage(stage)
@@ -251,13 +275,14 @@ def _with_field(value: Any, name: str, text: str, change: str) -> Any:  # noqa: 
     }
     if name not in known:
         raise SettingError(
-            f"{change!r} names no number of the recipe; it has {', '.join(sorted(known))}."
+            f"{quoted(change)} names no number of the recipe; it has {', '.join(sorted(known))}."
         )
     try:
         parsed = _parse(known[name], text)
     except ValueError:
         raise SettingError(
-            f"{change!r} is of another kind than the recipe's {known[name]!r}; give such a value."
+            f"{quoted(change)} is of another kind than the recipe's {quoted(known[name])}; give "
+            f"such a value."
         ) from None
     return replace(value, **{name: parsed})
 

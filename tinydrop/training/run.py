@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
+from torch import nn
 
-from tinydrop.errors import SettingError
-from tinydrop.training.checkpoint import join_parts, write_parts
+from tinydrop.core.errors import SettingError, quoted
+from tinydrop.core.writing import claimed
 from tinydrop.training.export import Finished, export_pair, read_groups
 from tinydrop.training.loop import train_stage
-from tinydrop.training.pictures import TrainingData, find_shards, load_training_data
+from tinydrop.training.pictures import TrainingData, load_training_data, shards_of
+from tinydrop.training.pretrained import read_source, read_start, source_content, start_from
 from tinydrop.training.recipe import STAGES, PairRecipe
+from tinydrop.training.sources import file_digest, source_named
 from tinydrop.training.stage import (
     CHECKPOINT,
     WEIGHTS,
@@ -26,8 +30,6 @@ from tinydrop.training.stage import (
     refuse_earlier,
 )
 from tinydrop.training.trainer import Teacher, fast_convolutions, training_device
-
-__all__ = ["STEPS", "PairTraining", "TrainingReport"]
 
 STEPS = (*STAGES, "export", "all")
 """What ``--stage`` takes."""
@@ -41,13 +43,11 @@ class TrainingReport:
         states: stage -> where it stands, for the stages of this call that were begun.
         pair: the folder of the exported pair; None where none was exported.
         complete: whether all that was asked for is done.
-        parts: files written for ``pack``.
     """
 
     states: dict[str, StageState]
     pair: Path | None
     complete: bool
-    parts: tuple[Path, ...]
 
 
 @dataclass(frozen=True)
@@ -63,9 +63,11 @@ class PairTraining:
         resume: go on with what the folder holds.
         checkpoint_seconds: between checkpoints within an epoch.
         compiled: run the model in training through ``torch.compile``.
-        pack: folder for a copy of what this call trains, in files of at most 15 MiB.
         name: of the exported pair; the recipe's by default.
         groups: JSON file with coarse groups of its classes, for display.
+        split: of the data, to measure on; the validation-like one by default.
+        config: of the data, where there are several configurations.
+        start: stage -> safetensors file to start from, instead of the recipe's ``pretrained``.
         device: where everything happens; a GPU where there is one.
 
     Raises:
@@ -80,21 +82,29 @@ class PairTraining:
     resume: bool = False
     checkpoint_seconds: float = 120.0
     compiled: bool = False
-    pack: Path | None = None
     name: str | None = None
     groups: Path | None = None
+    split: str | None = None
+    config: str | None = None
+    start: Mapping[str, Path] = field(default_factory=dict)
     device: torch.device = field(default_factory=training_device)
 
     def __post_init__(self) -> None:
         if self.stage not in STEPS:
             raise SettingError(
-                f"There is no stage {self.stage!r}; choose one of {', '.join(STEPS)}."
+                f"There is no stage {quoted(self.stage)}; choose one of {', '.join(STEPS)}."
             )
         if self.minutes is not None and not self.minutes > 0:
-            raise SettingError(f"A training takes more than 0 minutes, got {self.minutes!r}.")
+            raise SettingError(f"A training takes more than 0 minutes, got {quoted(self.minutes)}.")
+        odd = [name for name in self.start if name not in STAGES]
+        if odd:
+            raise SettingError(
+                f"There is no stage {quoted(odd[0])} to start from a file; name one of "
+                f"{', '.join(STAGES)}."
+            )
         if not self.checkpoint_seconds >= 0:
             raise SettingError(
-                f"Seconds between checkpoints are 0 or more, got {self.checkpoint_seconds!r}."
+                f"Seconds between checkpoints are 0 or more, got {quoted(self.checkpoint_seconds)}."
             )
 
     def run(
@@ -111,7 +121,8 @@ class PairTraining:
             stop: asked before every step, beside the clock.
 
         Raises:
-            SettingError: if something that a stage needs is missing or belongs to another run.
+            SettingError: if something that a stage needs is missing or belongs to another run, or
+                somebody else trains it in the same folder.
         """
         begun = time.monotonic()
         limit = None if self.minutes is None else begun + 60 * self.minutes
@@ -119,13 +130,25 @@ class PairTraining:
         def over() -> bool:
             return stop() or (limit is not None and time.monotonic() >= limit)
 
+        with ExitStack() as held:
+            for name in (*self._wanted, *(("pair",) if self.stage in ("all", "export") else ())):
+                held.enter_context(claimed(self.out / name, "training"))
+            return self._run(say, tell, over)
+
+    def _run(
+        self,
+        say: Callable[[str], None],
+        tell: Callable[[Progress], None],
+        over: Callable[[], bool],
+    ) -> TrainingReport:
         self.check()
         wanted, export = self._wanted, self.stage in ("all", "export")
         device = self.device
-        data = load_training_data(self.data, self.recipe.side, say)
+        data = load_training_data(
+            self.data, self.recipe.side, say, split=self.split, config=self.config
+        )
         if data.skipped:
             say(f"{data.skipped} pictures could not be read and are left out.")
-        fresh = {name for name in wanted if not (self.out / name / WEIGHTS).is_file()}
         train, validation = data.train.to(device), data.validation.to(device)
         data = replace(data, train=train, validation=validation)
         groups = None if self.groups is None else read_groups(self.groups, data.classes)
@@ -143,8 +166,7 @@ class PairTraining:
         if export and complete and not over():
             pair = self.out / "pair"
             export_pair(self.recipe, self._finished(), data, pair, device, self.name, groups, say)
-        parts = self._packed({name: states[name] for name in states if name in fresh})
-        return TrainingReport(states, pair, complete and (pair is not None or not export), parts)
+        return TrainingReport(states, pair, complete and (pair is not None or not export))
 
     @property
     def _wanted(self) -> tuple[str, ...]:
@@ -153,13 +175,11 @@ class PairTraining:
     def check(self) -> None:
         """Refuse, before anything is built or decoded, what cannot end well.
 
-        Packed parts that lie in ``out`` are put together on the way.
-
         Raises:
             SettingError: if shards or stages are missing, or ``out`` cannot be used.
         """
         wanted, export = self._wanted, self.stage in ("all", "export")
-        find_shards(self.data)
+        shards_of(self.data, self.split, self.config)
         try:
             self.out.mkdir(parents=True, exist_ok=True)
             probe = self.out / ".writing"
@@ -169,12 +189,10 @@ class PairTraining:
             raise SettingError(
                 f"{self.out} cannot be written ({error.strerror}); give another folder by --out."
             ) from error
-        for name in STAGES:
-            folder = self.out / name
-            if not any((folder / file).is_file() for file in (WEIGHTS, CHECKPOINT)):
-                join_parts(self.out, name, folder)
-            if name in wanted and not self.resume:
-                refuse_earlier(folder, name)
+        for name in wanted:
+            self._check_start(name)
+            if not self.resume:
+                refuse_earlier(self.out / name, name)
         missing = {
             "teacher": any(self.recipe.stage(name).distil > 0 for name in wanted),
             "guidance": export,
@@ -186,6 +204,15 @@ class PairTraining:
                     f"The {self.stage} needs a finished {name}, and {self.out} has none; train it "
                     f"first by --stage {name}, with the same --out."
                 )
+
+    def _check_start(self, name: str) -> None:
+        """Refuse weights to start from that are not there, before pictures are decoded."""
+        begun = any((self.out / name / file).is_file() for file in (WEIGHTS, CHECKPOINT))
+        source = self.recipe.stage(name).pretrained
+        if name in self.start:
+            read_start(self.start[name])
+        elif source and not begun:
+            source_content(source_named(source))
 
     def _train(
         self,
@@ -201,6 +228,7 @@ class PairTraining:
             done = self._finished()["teacher"]
             module = done.module(len(data.classes)).to(device)
             teacher, digest = Teacher(module, done.recipe), done.state.digest
+        start, started_from = self._start(name, data)
         stage = Stage(
             name,
             recipe,
@@ -211,6 +239,8 @@ class PairTraining:
             data.fingerprint,
             teacher,
             digest,
+            start,
+            started_from,
         )
         return train_stage(
             stage,
@@ -220,6 +250,22 @@ class PairTraining:
             checkpoint_seconds=self.checkpoint_seconds,
             compiled=self.compiled,
         )
+
+    def _start(
+        self, name: str, data: TrainingData
+    ) -> tuple[Callable[[nn.Module], None] | None, str | None]:
+        """Return what loads a stage's first weights, and which they are; None for drawn ones."""
+        source, path = self.recipe.stage(name).pretrained, self.start.get(name)
+        wnids = data.wnids
+        if path is not None:
+            return (
+                lambda module: start_from(module, read_start(path), wnids),
+                f"{path.name}, SHA-256 {file_digest(path)}",
+            )
+        if not source:
+            return None, None
+        known = source_named(source)
+        return lambda module: start_from(module, read_source(known), wnids), known.text
 
     def _finished(self) -> dict[str, Finished]:
         """Return every finished stage in the folder; refuse one of another recipe."""
@@ -237,12 +283,3 @@ class PairTraining:
                 )
             found[name] = Finished(recipe, state, weights)
         return found
-
-    def _packed(self, states: dict[str, StageState]) -> tuple[Path, ...]:
-        if self.pack is None:
-            return ()
-        parts: list[Path] = []
-        for name, state in states.items():
-            file = WEIGHTS if state.finished else CHECKPOINT
-            parts += write_parts(self.out / name / file, self.pack, name)
-        return tuple(parts)

@@ -11,16 +11,14 @@ from typing import Any
 
 import torch
 
-from tinydrop.backbones import Target
-from tinydrop.errors import SettingError
-from tinydrop.slimming import SlimmedTransformer
+from tinydrop.core.errors import SettingError
+from tinydrop.models.backbones import Target
+from tinydrop.models.slimming import SlimmedTransformer
 from tinydrop.training.checkpoint import read_state, read_tensors, write_state
 from tinydrop.training.pictures import PictureSet
 from tinydrop.training.slim_recipe import SlimRecipe
 from tinydrop.training.slim_start import fit_local
 from tinydrop.training.slim_trainer import SlimTrainer, top1
-
-__all__ = ["SlimOutcome", "train_slimmed"]
 
 CHECKPOINT = "checkpoint.safetensors"
 BEST = "best.safetensors"
@@ -147,7 +145,7 @@ def _begin(
                 f"{out} holds a training of {stored['step']} steps; go on with --resume or give "
                 f"another --out folder."
             )
-        trainer.load(path)
+        trainer.load(read_tensors(path))
         tell(f"Going on after step {stored['step']:,} of {trainer.steps:,}.")
         return stored
     start = {"random": top1(trainer.student, trainer.teacher, held_out)}

@@ -14,21 +14,19 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from tinydrop.data import Dataset, open_dataset, open_parquet, split_of
-from tinydrop.errors import PictureError, SettingError
-from tinydrop.images import InputSpec, View, open_picture
-from tinydrop.pairs import Pair
-from tinydrop.tracing import match_pair
+from tinydrop.core.errors import PictureError, SettingError, quoted
+from tinydrop.data import (
+    Dataset,
+    InputSpec,
+    View,
+    find_shards,
+    open_dataset,
+    open_parquet,
+    open_picture,
+)
+from tinydrop.models.pairs import Pair
+from tinydrop.studies.trace import match_pair
 from tinydrop.training.pictures import PictureSet
-
-__all__ = [
-    "SlimData",
-    "known_pictures",
-    "load_slim_data",
-    "normalised",
-    "report_set",
-    "training_shards",
-]
 
 _TOLD = 4096
 _HELD_OUT = 2500
@@ -58,6 +56,7 @@ def load_slim_data(
     *,
     limit: int | None = None,
     tell: Callable[[str], None] = lambda _line: None,
+    config: str | None = None,
 ) -> SlimData:
     """Decode the training shards below a folder.
 
@@ -68,11 +67,15 @@ def load_slim_data(
         pair: whose classes count and whose target's view is taken.
         limit: at most so many training pictures, drawn evenly from all; all by default.
         tell: told how far it is, in sentences.
+        config: the configuration, where there are several.
 
     Raises:
         SettingError: if there are no training shards, no class matches, or nothing can be read.
     """
-    dataset = open_parquet(training_shards(folder), f"{_title(folder)} (train)")
+    shards = find_shards(folder, config=config)
+    for note in shards.notes:
+        tell(note)
+    dataset = open_parquet(shards.train, f"{_title(folder)} (train)")
     pictures, skipped = known_pictures(dataset, pair, limit=limit, tell=tell)
     count = len(pictures)
     aside = min(_HELD_OUT, max(1, count // 8))
@@ -90,29 +93,9 @@ def load_slim_data(
     )
 
 
-def training_shards(folder: Path) -> list[Path]:
-    """Return the ``train*.parquet`` files below a folder, in order.
-
-    Raises:
-        SettingError: if there are none.
-    """
-    try:
-        files = sorted(p for p in folder.rglob("*.parquet") if p.is_file())
-    except OSError as error:
-        raise SettingError(f"{folder} cannot be read ({error}); check its permissions.") from error
-    splits = ((path, split_of(path.relative_to(folder).as_posix())) for path in files)
-    shards = [path for path, split in splits if split and split.lower().startswith("train")]
-    if not shards:
-        raise SettingError(
-            f"There is no train*.parquet in {folder}; give a folder with shards of the Hub's "
-            f"layout, such as train-00000-of-00004.parquet."
-        )
-    return shards
-
-
-def report_set(source: Path) -> Dataset:
+def report_set(source: Path, split: str | None = None, config: str | None = None) -> Dataset:
     """Return the pictures to report on: the validation split of a folder, else all there is."""
-    return open_dataset(source, title=_title(source))
+    return open_dataset(source, title=_title(source), split=split, config=config)
 
 
 def known_pictures(
@@ -130,7 +113,7 @@ def known_pictures(
         SettingError: if the limit is below 1, no class matches or nothing can be read.
     """
     if limit is not None and limit < 1:
-        raise SettingError(f"A limit is a whole number from 1 on, got {limit!r}.")
+        raise SettingError(f"A limit is a whole number from 1 on, got {quoted(limit)}.")
     spec = pair.target.spec.input
     match = match_pair(dataset, pair)
     truth = match.class_index[dataset.label]

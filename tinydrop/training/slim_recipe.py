@@ -6,11 +6,9 @@ import math
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from tinydrop.errors import SettingError
-from tinydrop.slimming import FrdWeights, SlimmingPlan
+from tinydrop.core.errors import SettingError, quoted
+from tinydrop.models.slimming import FrdWeights, SlimmingPlan
 from tinydrop.training.recipe import Augmentation
-
-__all__ = ["STARTS", "SlimRecipe"]
 
 STARTS = ("local", "random")
 """Where slimming modules start from: mixing neighbouring patches evenly, or random weights."""
@@ -81,17 +79,21 @@ class SlimRecipe:
         }
         for name, value in numbers.items():
             if not (math.isfinite(value) and value > 0):
-                raise SettingError(f"{name} is above 0, got {value!r}; correct the recipe.")
+                raise SettingError(f"{name} is above 0, got {quoted(value)}; correct the recipe.")
         for name in ("batch", "warmup", "start_steps", "seed"):
             value = getattr(self, name)
             if type(value) is not int or value < (name == "batch"):
-                raise SettingError(f"{name} is a whole number, got {value!r}; correct the recipe.")
+                raise SettingError(
+                    f"{name} is a whole number, got {quoted(value)}; correct the recipe."
+                )
         for name in ("smoothing", "ema", "weight_decay", "lr_end"):
             value = getattr(self, name)
             if not 0 <= value < 1:
-                raise SettingError(f"{name} lies in [0, 1), got {value!r}; correct the recipe.")
+                raise SettingError(
+                    f"{name} lies in [0, 1), got {quoted(value)}; correct the recipe."
+                )
         if self.start not in STARTS:
-            raise SettingError(f"A start is {' or '.join(STARTS)}, got {self.start!r}.")
+            raise SettingError(f"A start is {' or '.join(STARTS)}, got {quoted(self.start)}.")
         if self.augment.mixed:
             raise SettingError("Pictures are not mixed when slimming; set augment.mixed to 0.")
 

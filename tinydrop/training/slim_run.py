@@ -10,9 +10,10 @@ from typing import Any
 
 import torch
 
-from tinydrop.errors import SettingError
-from tinydrop.macs import target_macs
-from tinydrop.pairs import (
+from tinydrop.core.errors import SettingError, quoted
+from tinydrop.core.writing import claimed
+from tinydrop.models.macs import target_macs
+from tinydrop.models.pairs import (
     PRESETS,
     SHIPPED,
     Pair,
@@ -21,14 +22,12 @@ from tinydrop.pairs import (
     read_pair_card,
     save_slimmed,
 )
-from tinydrop.slimming import Slimmed
+from tinydrop.models.slimming import Slimmed
 from tinydrop.training.pictures import PictureSet
 from tinydrop.training.slim import SlimOutcome, train_slimmed
 from tinydrop.training.slim_data import SlimData, known_pictures, load_slim_data, report_set
 from tinydrop.training.slim_recipe import SlimRecipe
 from tinydrop.training.slim_trainer import top1
-
-__all__ = ["SlimTraining", "StudentReport", "evaluate_slimmed", "target_constructor"]
 
 _LICENCE = (
     "Made from the pictures named under data. Tiny ImageNet is a subset of ImageNet: research use "
@@ -84,6 +83,8 @@ class SlimTraining:
         resume: go on with what ``out`` holds.
         limit: at most so many training pictures.
         look_every: steps between two looks at the held-out pictures.
+        split: of the data, to report on; the validation-like one by default.
+        config: of the data, where there are several configurations.
     """
 
     teacher: str
@@ -96,20 +97,29 @@ class SlimTraining:
     resume: bool = False
     limit: int | None = None
     look_every: int = 200
+    split: str | None = None
+    config: str | None = None
 
     def __post_init__(self) -> None:
         if self.minutes is not None and not self.minutes > 0:
-            raise SettingError(f"--minutes is above 0, got {self.minutes!r}; use for example 30.")
+            raise SettingError(
+                f"--minutes is above 0, got {quoted(self.minutes)}; use for example 30."
+            )
 
     def run(self, tell: Callable[[str], None]) -> StudentReport:
         """Train, export the best student so far and report on the validation pictures.
 
         Raises:
-            SettingError: if the data, the folder or the teacher do not fit.
+            SettingError: if the data, the folder or the teacher do not fit, or somebody else
+                trains in the same folder.
         """
+        with claimed(self.out / "student", "training"):
+            return self._run(tell)
+
+    def _run(self, tell: Callable[[str], None]) -> StudentReport:
         constructor = target_constructor(self.teacher)
         self.recipe.plan.check_depth(self.pair.target.spec.depth, self.pair.target.spec.name)
-        data = load_slim_data(self.data, self.pair, limit=self.limit, tell=tell)
+        data = load_slim_data(self.data, self.pair, limit=self.limit, tell=tell, config=self.config)
         outcome = train_slimmed(
             self.pair.target,
             self.recipe,
@@ -125,7 +135,14 @@ class SlimTraining:
         folder = self.out / "student"
         save_slimmed(outcome.student, self._card(constructor, data, outcome, {}), folder)
         # Reported is what was written: float16 on disk, and nothing else in memory.
-        report = evaluate_slimmed(load_slimmed(folder), self.pair, self.data, tell=tell)
+        report = evaluate_slimmed(
+            load_slimmed(folder),
+            self.pair,
+            self.data,
+            tell=tell,
+            split=self.split,
+            config=self.config,
+        )
         card = self._card(constructor, data, outcome, report.to_dict())
         save_slimmed(outcome.student, card, folder)
         if not outcome.finished:
@@ -189,6 +206,8 @@ def evaluate_slimmed(
     data: Path,
     *,
     tell: Callable[[str], None] = lambda _line: None,
+    split: str | None = None,
+    config: str | None = None,
 ) -> StudentReport:
     """Return a student's accuracy beside its teacher's on labelled pictures.
 
@@ -197,13 +216,17 @@ def evaluate_slimmed(
         pair: its target is the teacher.
         data: pictures that the pair knows; of several splits, the one to measure on.
         tell: told how far it is, in sentences.
+        split: the split that is wanted.
+        config: the configuration that is wanted.
 
     Raises:
         SettingError: if the two differ in classes or input, or the data do not fit.
     """
     teacher = pair.target.spec
     slimmed.check_teacher(teacher)
-    dataset = report_set(data)
+    dataset = report_set(data, split, config)
+    for note in dataset.notes:
+        tell(note)
     pictures, _ = known_pictures(dataset, pair, tell=tell)
     like = next(pair.target.module.parameters())
     slimmed.module.to(like.device)

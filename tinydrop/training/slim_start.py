@@ -12,10 +12,8 @@ from typing import Any
 
 import torch
 
-from tinydrop.slimming import SlimmedTransformer, TokenSlimming
-from tinydrop.tokens import PatchGrid
-
-__all__ = ["curve_ranks", "fit_local", "local_groups"]
+from tinydrop.core.tokens import PatchGrid
+from tinydrop.models.slimming import SlimmedTransformer, TokenSlimming
 
 
 def curve_ranks(grid: PatchGrid) -> list[int]:

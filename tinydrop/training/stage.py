@@ -4,31 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
-from tinydrop.errors import SettingError
+from tinydrop.core.errors import SettingError
 from tinydrop.training.checkpoint import read_state, read_tensors
 from tinydrop.training.pictures import PictureSet
 from tinydrop.training.recipe import StageRecipe
 from tinydrop.training.trainer import Teacher
 
-__all__ = [
-    "CHECKPOINT",
-    "CURVE",
-    "WEIGHTS",
-    "Progress",
-    "Stage",
-    "StageState",
-    "earlier_state",
-    "finished_stage",
-    "refuse_earlier",
-]
-
+_WORDS = {"started_from": "start"}  # what a message calls a part of the identity
 CHECKPOINT, WEIGHTS, CURVE = "checkpoint.safetensors", "weights.safetensors", "curves.jsonl"
 
 
@@ -69,6 +59,8 @@ class Stage:
         data: fingerprint of the training pictures.
         teacher: what is learnt from; None for a stage without one.
         teacher_digest: says which teacher that is.
+        start: loads the weights to start from into the freshly built model; None for those drawn.
+        started_from: says which weights those are; None for those drawn.
     """
 
     name: str
@@ -80,6 +72,8 @@ class Stage:
     data: str
     teacher: Teacher | None = None
     teacher_digest: str | None = None
+    start: Callable[[nn.Module], None] | None = None
+    started_from: str | None = None
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -91,6 +85,7 @@ class Stage:
             "data": self.data,
             "pictures": len(self.train),
             "teacher": self.teacher_digest,
+            "started_from": self.started_from,
         }
 
 
@@ -146,7 +141,9 @@ def earlier_state(stage: Stage, *, resume: bool) -> StageState | None:
         found = _state(stored, stage.folder)
         wanted = json.loads(json.dumps(stage.identity))
         if found.identity != wanted:
-            differ = [key for key in wanted if found.identity.get(key) != wanted[key]]
+            differ = [
+                _WORDS.get(key, key) for key in wanted if found.identity.get(key) != wanted[key]
+            ]
             raise SettingError(
                 f"The {stage.name} in {stage.folder} was begun with another "
                 f"{', '.join(differ) or 'recipe'}; give the same, or another folder."

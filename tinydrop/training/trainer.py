@@ -7,26 +7,18 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
-from timm.optim import param_groups_weight_decay
+from timm.optim import param_groups_layer_decay, param_groups_weight_decay
 from timm.optim.muon import Muon
 from timm.utils import ModelEmaV3
 from torch import nn
 from torch.nn import functional as F
 
-from tinydrop.training.augment import draw, kept_share, plain_view, render
+from tinydrop.training.augment import draw, kept_share, plain_view, render, renormalised
+from tinydrop.training.learner import Learner
 from tinydrop.training.models import build_stage, seeded
 from tinydrop.training.objective import learning_rate, loss, soft_labels
 from tinydrop.training.pictures import PictureSet
 from tinydrop.training.recipe import StageRecipe
-
-__all__ = [
-    "Teacher",
-    "Trainer",
-    "autocast",
-    "fast_convolutions",
-    "logits_of",
-    "training_device",
-]
 
 # In the average's warm-up its decay after step n is 1 - (1 + n)^-0.75 (timm's own formula).
 _EMA_POWER = 0.75
@@ -46,15 +38,21 @@ class Teacher:
     def __init__(self, module: nn.Module, recipe: StageRecipe) -> None:
         self._module = module.requires_grad_(requires_grad=False).eval()
         self.size = recipe.size
+        self._recipe = recipe
 
-    def logits(self, pixels: torch.Tensor) -> torch.Tensor:
-        """Return what it says of normalised pictures of any size, (B, classes)."""
+    def logits(self, pixels: torch.Tensor, student: StageRecipe) -> torch.Tensor:
+        """Return what it says of pictures of any size, normalised for a student, (B, classes)."""
+        own = self._recipe
+        x = renormalised(pixels, (student.mean, student.std), (own.mean, own.std))
+        x = _resized(x, self.size)
+        if own.channels_last:
+            x = x.contiguous(memory_format=torch.channels_last)
         with torch.no_grad():
-            answer: torch.Tensor = self._module(_resized(pixels, self.size))
+            answer: torch.Tensor = self._module(x)
         return answer
 
 
-class Trainer:
+class Trainer(Learner):
     """A model, its moving average and its optimiser.
 
     Args:
@@ -63,6 +61,7 @@ class Trainer:
         device: where everything stays.
         steps_per_epoch: for the learning rate.
         teacher: what the recipe's ``distil`` share is learnt from.
+        start: loads weights to start from into the freshly built model; None for those drawn.
         compiled: run the model through ``torch.compile``.
     """
 
@@ -74,20 +73,28 @@ class Trainer:
         steps_per_epoch: int,
         teacher: Teacher | None = None,
         *,
+        start: Callable[[nn.Module], None] | None = None,
         compiled: bool = False,
     ) -> None:
         self.recipe = recipe
-        self.device = device
         self._classes = classes
         self._steps = steps_per_epoch
         self._teacher = teacher
         layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
         module: Any = build_stage(recipe, classes, training=True)
+        if start is not None:
+            start(module)
         self.model: Any = module.to(device, memory_format=layout).train()
         self.ema: Any = ModelEmaV3(
             self.model, decay=recipe.ema, use_warmup=True, warmup_power=_EMA_POWER
         )
-        self._optimizer = _optimizer(self.model, recipe, device)
+        super().__init__(
+            {"model": self.model},
+            {"ema": self.ema.module},
+            _optimizer(self.model, recipe, device),
+            device,
+            recipe.clip,
+        )
         self._forward: Callable[[torch.Tensor], torch.Tensor] = (
             torch.compile(self.model) if compiled else self.model
         )
@@ -104,12 +111,12 @@ class Trainer:
         """
         recipe = self.recipe
         done = epoch * self._steps + step
-        size = recipe.size_at(epoch)
+        size = recipe.size_at(epoch + step / self._steps)
         draws = draw(recipe.augment, len(label), recipe.seed, epoch, step)
         # A small picture made large again would leave the teacher guessing at what it shows: the
         # student gets the shrunk copy of the picture that the teacher sees.
         seen = size if self._teacher is None else max(size, self._teacher.size)
-        shown = render(pixels, draws, recipe.augment, seen)
+        shown = render(pixels, draws, recipe.augment, seen, recipe.mean, recipe.std)
         x = _resized(shown, size)
         if recipe.channels_last:
             x = x.to(memory_format=torch.channels_last)
@@ -119,41 +126,19 @@ class Trainer:
         with seeded(recipe.seed * 1_000_003 + done, self.device):
             with autocast(recipe, self.device):
                 logits = self._forward(x)
-                said = None if self._teacher is None else self._teacher.logits(shown)
+                said = None if self._teacher is None else self._teacher.logits(shown, recipe)
             value = loss(logits, wanted, said, recipe)
-            torch.autograd.backward(value)
-        if recipe.clip:
-            torch.nn.utils.clip_grad_norm_(self.model.parameters(), recipe.clip)
-        for group in self._optimizer.param_groups:
-            group["lr"] = learning_rate(recipe, done, self._steps)
-        self._optimizer.step()
-        self._optimizer.zero_grad(set_to_none=True)
+            self.learn(value, learning_rate(recipe, done, self._steps))
         self.ema.update(self.model, step=done + 1)
         self.loss_sum += value.detach()
 
     def tensors(self) -> dict[str, torch.Tensor]:
         """Return all that later steps depend on, by name."""
-        found = {f"model/{key}": value for key, value in self.model.state_dict().items()}
-        found |= {f"ema/{key}": value for key, value in self.ema.module.state_dict().items()}
-        for number, weight in enumerate(self._weights()):
-            for key, value in self._optimizer.state.get(weight, {}).items():
-                if isinstance(value, torch.Tensor):  # Muon also notes how it treats a weight
-                    found[f"optimizer/{number}/{key}"] = value
-        return found | {"loss_sum": self.loss_sum}
+        return super().tensors() | {"loss_sum": self.loss_sum}
 
     def load(self, tensors: Mapping[str, torch.Tensor]) -> None:
         """Take over what ``tensors`` returned, in this or another process."""
-        self.model.load_state_dict(_below(tensors, "model/"))
-        self.ema.module.load_state_dict(_below(tensors, "ema/"))
-        for number, weight in enumerate(self._weights()):
-            moments = _below(tensors, f"optimizer/{number}/")
-            # Each moment lies in memory as its weight does, or the fused step would be slow.
-            self._optimizer.state[weight] = {
-                key: torch.empty_like(weight).copy_(value)
-                if value.shape == weight.shape and key != "step"
-                else value.to(self.device if self.device.type == "cuda" else "cpu").clone()
-                for key, value in moments.items()
-            }
+        super().load(tensors)
         self.loss_sum = tensors["loss_sum"].to(self.device)
 
     def averaged(self) -> nn.Module:
@@ -162,17 +147,36 @@ class Trainer:
         module: nn.Module = self.ema.module.eval()
         return module
 
-    def _weights(self) -> list[nn.Parameter]:
-        return [weight for group in self._optimizer.param_groups for weight in group["params"]]
-
 
 def _optimizer(model: nn.Module, recipe: StageRecipe, device: torch.device) -> Any:  # noqa: ANN401
     """Return the recipe's optimiser over a model's weights."""
-    kept: set[str] = getattr(model, "no_weight_decay", set)()
-    groups = param_groups_weight_decay(model, recipe.weight_decay, no_weight_decay_list=kept)
+    groups = _groups(model, recipe)
     if recipe.optimizer == "muon":
         return Muon(groups, lr=recipe.lr, nesterov=True)
     return torch.optim.AdamW(groups, lr=recipe.lr, fused=device.type == "cuda")
+
+
+def _groups(model: Any, recipe: StageRecipe) -> list[dict[str, Any]]:  # noqa: ANN401
+    """Return the weights in groups of one decay and one multiple of the rate (``lr_scale``)."""
+    kept: set[str] = getattr(model, "no_weight_decay", set)()
+    if recipe.layer_decay == 1.0 and recipe.head_lr == 1.0:
+        plain: list[dict[str, Any]] = param_groups_weight_decay(
+            model, recipe.weight_decay, no_weight_decay_list=kept
+        )
+        return plain
+    groups = param_groups_layer_decay(
+        model, recipe.weight_decay, no_weight_decay_list=kept, layer_decay=recipe.layer_decay
+    )
+    head = {id(weight) for weight in model.get_classifier().parameters()}
+    found = []
+    for group in groups:
+        for of_head in (False, True):
+            weights = [w for w in group["params"] if (id(w) in head) == of_head]
+            scale = group.get("lr_scale", 1.0) * (recipe.head_lr if of_head else 1.0)
+            decay = group["weight_decay"]
+            if weights:
+                found.append({"params": weights, "weight_decay": decay, "lr_scale": scale})
+    return found
 
 
 def logits_of(
@@ -189,8 +193,14 @@ def logits_of(
     found = []
     with torch.no_grad(), autocast(recipe, pictures.pixels.device):
         for part in torch.split(pictures.pixels, batch or recipe.batch):
-            found.append(module(plain_view(part, recipe.size)).float())  # noqa: PERF401
+            found.append(module(_plain(part, recipe)).float())  # noqa: PERF401
     return torch.cat(found)
+
+
+def _plain(pixels: torch.Tensor, recipe: StageRecipe) -> torch.Tensor:
+    """Return unchanged pictures as a stage's own input."""
+    x = plain_view(pixels, recipe.size, recipe.mean, recipe.std)
+    return x.contiguous(memory_format=torch.channels_last) if recipe.channels_last else x
 
 
 def autocast(recipe: StageRecipe, device: torch.device) -> torch.autocast:
@@ -219,7 +229,3 @@ def _resized(x: torch.Tensor, size: int) -> torch.Tensor:
     if x.shape[-1] == size:
         return x
     return F.interpolate(x, size=(size, size), mode="bilinear", antialias=True)
-
-
-def _below(tensors: Mapping[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
-    return {k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)}

@@ -8,32 +8,22 @@ from typing import Any
 import gradio as gr
 from starlette.middleware import Middleware
 
-from tinydrop.ui import frames
-from tinydrop.ui.blocks import SESSIONS_HELD, AppBlocks
-from tinydrop.ui.components import read_asset
-from tinydrop.ui.doors import Doors
 from tinydrop.ui.endpoint import add_endpoint
-from tinydrop.ui.handlers import Explore
-from tinydrop.ui.line import add_line
-from tinydrop.ui.page import explore_page
+from tinydrop.ui.explore.handlers import Explore
+from tinydrop.ui.explore.links import LINK_FIELDS
+from tinydrop.ui.explore.page import explore_page
+from tinydrop.ui.explore.wiring import wire
+from tinydrop.ui.kit.bench import Benches
+from tinydrop.ui.kit.blocks import SESSIONS_HELD, AppBlocks
+from tinydrop.ui.kit.components import read_asset
+from tinydrop.ui.kit.doors import Doors
+from tinydrop.ui.kit.frames import gallery
+from tinydrop.ui.kit.line import add_line
+from tinydrop.ui.kit.look import BUNDLED, Look
+from tinydrop.ui.kit.samples import Outcome, Sample, find_samples, outcome, truth_of
+from tinydrop.ui.kit.studio import Studio
 from tinydrop.ui.pages import add_pages, measured_by, studio_benches
-from tinydrop.ui.permalink import LINK_FIELDS
-from tinydrop.ui.samples import Sample, find_samples, outcome, right_class
-from tinydrop.ui.studio import BUNDLED, Look, Studio
-from tinydrop.ui.tune_bench import Benches
-from tinydrop.ui.wiring import wire
 
-__all__ = ["build_app", "launch_options"]
-
-FIRST_OUTCOMES = (
-    "good drop",
-    "early exit",
-    "wrong drop",
-    "hasty exit",
-    "lucky drop",
-    "lucky exit",
-    "no saving",
-)
 UPLOADS_KEPT_SECONDS = 3600
 PAGE = {"body_background_fill": "#fbfbf9", "body_background_fill_dark": "#12161c"}
 THEME = {
@@ -77,7 +67,7 @@ def build_app(studio: Studio | None = None, benches: Benches | None = None) -> g
     )
     explore = Explore(studio, tuple(s for s, _ in shown), start, measured_by(benches), demo)
     with demo:
-        first, samples = explore.first(), frames.gallery(shown)
+        first, samples = explore.first(), gallery(shown)
         parts = add_pages(demo, lambda: explore_page(first, samples), explore, studio, benches)
         wire(demo, parts, explore)
         add_line(demo)
@@ -102,8 +92,15 @@ def launch_options() -> dict[str, Any]:
         "theme": theme,
         "head": _head(),
         "css": "".join(
-            read_asset(f"{page}.css")
-            for page in ("explore", "tune", "coherence", "coherence-gallery", "compare", "check")
+            read_asset(f"{sheet}.css")
+            for sheet in (
+                "explore/page",
+                "tune/page",
+                "coherence/page",
+                "coherence/gallery",
+                "compare/page",
+                "models/page",
+            )
         ),
         "app_kwargs": {"middleware": [Middleware(Doors)]},
         "enable_monitoring": False,
@@ -120,7 +117,8 @@ def launch_options() -> dict[str, Any]:
 def _head() -> str:
     """Return the script that marks a page whose first look is not the one that its link names."""
     return (
-        f"<script>{{const fields = {json.dumps(LINK_FIELDS)};{read_asset('coming.js')}}}</script>"
+        f"<script>{{const fields = {json.dumps(LINK_FIELDS)};"
+        f"{read_asset('explore/coming.js')}}}</script>"
     )
 
 
@@ -129,19 +127,26 @@ def _look_at(studio: Studio, sample: Sample) -> Look:
     return Look(str(sample.path), sample.path.name, sample.name, BUNDLED, setting)
 
 
-def _outcome(studio: Studio, sample: Sample, look: Look) -> str:
+def _outcome(studio: Studio, sample: Sample, look: Look) -> Outcome | str:
     studio.answer(look)
     scene = studio.scene(look)
-    return "" if scene is None else outcome(scene.result, right_class(sample, scene.pair))
+    return "" if scene is None else outcome(scene.result, truth_of(sample, scene.pair))
 
 
-def _varied(samples: list[tuple[Sample, str]]) -> tuple[tuple[Sample, str], ...]:
-    """Return the samples with the first one of each outcome in front, a good drop leading."""
-    kinds = {name: place for place, name in enumerate(FIRST_OUTCOMES)}
-    firsts: dict[str, Sample] = {}
-    for sample, name in samples:
-        firsts.setdefault(name, sample)
-    leading = sorted(
-        ((sample, name) for name, sample in firsts.items()), key=lambda s: kinds.get(s[1], 99)
-    )
+def _varied(
+    samples: list[tuple[Sample, Outcome | str]],
+) -> tuple[tuple[Sample, Outcome | str], ...]:
+    """Return the samples with the first of each kind in front: a right drop that saves leads."""
+    firsts: dict[tuple[object, ...], tuple[Sample, Outcome | str]] = {}
+    for entry in samples:
+        firsts.setdefault(_kind(entry[1]), entry)
+    leading = [firsts[kind] for kind in sorted(firsts)]
     return (*leading, *(entry for entry in samples if entry not in leading))
+
+
+def _kind(found: Outcome | str) -> tuple[object, ...]:
+    """Return what sorts outcomes: right ones first, drops that save before exits."""
+    if isinstance(found, str):
+        return (9,)
+    truth = ("right", "wrong", "no such class", "").index(found.truth_word)
+    return (truth, found.exited, not found.agrees, found.saved < 0)

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from tinydrop.errors import TinyDropError
+from tinydrop.core.errors import SettingError, TinyDropError
+from tinydrop.models.pairs import SHIPPED
 from tinydrop.pipeline import SELECTORS
-from tinydrop.ui.components import UploadedFile
-from tinydrop.ui.lanes import MODEL_QUEUE
-from tinydrop.ui.studio import BUNDLED, Studio
-from tinydrop.ui.texts import GENERIC_ERROR
-
-__all__ = ["add_endpoint"]
+from tinydrop.ui.kit.components import ApiChoice, ApiNumber, UploadedFile
+from tinydrop.ui.kit.lanes import MODEL_QUEUE
+from tinydrop.ui.kit.look import BUNDLED
+from tinydrop.ui.kit.studio import UPLOAD_GONE, Studio
+from tinydrop.ui.kit.texts import GENERIC_ERROR
 
 log = logging.getLogger(__name__)
 
@@ -23,39 +24,65 @@ def add_endpoint(studio: Studio) -> None:
     """Add ``/analyze`` to the page that is being built; its parts are not shown."""
 
     def analyze(
-        picture: str | None, tau: float | None, gamma: float | None, selector: str
+        picture: str | None,
+        tau: float | None = None,
+        gamma: float | None = None,
+        selector: str | None = None,
+        pair: str | None = None,
+        temperature: float | None = None,
     ) -> dict[str, Any]:
-        """Classify one uploaded picture with the bundled pair, dropping patches where it can.
+        """Classify one uploaded picture, dropping patches where the guidance is not sure.
 
         Args:
-            picture: the uploaded file.
+            picture: the uploaded file, a photograph.
             tau: exit threshold, above 0 and at most 1; the pair's default when left out.
             gamma: curvature of the budget, above 0 and at most 8; the pair's default likewise.
             selector: who chooses the patches.
+            pair: which of the pairs that come with the app looks.
+            temperature: divides the guidance's logits; the pair's fitted one when left out.
 
         Returns:
             The result in the form of ``tinydrop run --json``.
         """
         try:
-            if picture is None:
-                raise TinyDropError("No picture was given; upload one as a file.")  # noqa: TRY301
-            pipeline = studio.pipeline(BUNDLED)
-            return pipeline(picture, tau=tau, gamma=gamma, selector=selector).to_dict()
+            setting = {"tau": tau, "gamma": gamma, "temperature": temperature}
+            return _analyzed(studio, picture, pair, selector, setting)
         except TinyDropError as error:
             raise gr.Error(str(error)) from None
         except Exception:
             log.exception("/analyze failed")
             raise gr.Error(GENERIC_ERROR) from None
 
-    setting = studio.pipeline(BUNDLED).pair.setting
     # Each part hidden on its own: of one in a hidden column the page still loads the script.
     inputs = [
-        UploadedFile(label="picture", visible=False),
-        gr.Number(setting.tau, label="tau", visible=False),
-        gr.Number(setting.gamma, label="gamma", visible=False),
-        gr.Dropdown(list(SELECTORS), value="gradcam", label="selector", visible=False),
+        UploadedFile("A photograph, uploaded as a file.", label="picture", visible=False),
+        ApiNumber("Exit when surer than this: above 0, at most 1.", 0.8, label="tau"),
+        ApiNumber("Low drops more: above 0, at most 8.", 1.0, label="gamma"),
+        ApiChoice("Who chooses the patches.", list(SELECTORS), label="selector"),
+        ApiChoice("Which models look.", list(SHIPPED), label="pair"),
+        ApiNumber("Divides the guidance's logits: above 0.", 1.0, label="temperature"),
     ]
     output = gr.JSON(label="result", visible=False)
     gr.Button(visible=False).click(
         analyze, inputs, output, api_name="analyze", api_visibility="public", **MODEL_QUEUE
     )
+
+
+def _analyzed(
+    studio: Studio,
+    picture: str | None,
+    pair: str | None,
+    selector: str | None,
+    setting: dict[str, Any],
+) -> dict[str, Any]:
+    """Return the result for a picture that a stranger sent; what is None is the pair's own."""
+    if picture is None:
+        raise TinyDropError("No picture was given; upload one as a file.")
+    if not Path(picture).is_file():
+        raise TinyDropError(UPLOAD_GONE)
+    name = BUNDLED if pair is None else pair
+    if not isinstance(name, str) or name not in SHIPPED:
+        raise SettingError(f"There is no pair {name!r} here; choose one of {', '.join(SHIPPED)}.")
+    pipeline = studio.pipeline(name)
+    chosen = "gradcam" if selector is None else selector
+    return pipeline(picture, selector=chosen, **setting).to_dict()

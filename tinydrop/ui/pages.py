@@ -7,28 +7,27 @@ from typing import Any
 
 import gradio as gr
 
-from tinydrop.errors import TinyDropError
-from tinydrop.ui.blocks import AppBlocks
-from tinydrop.ui.check_page import Check, check_page, wire_check
-from tinydrop.ui.coherence_collection import Collection
-from tinydrop.ui.coherence_gallery import Gallery, wire_gallery
-from tinydrop.ui.coherence_handlers import Coherence
-from tinydrop.ui.coherence_page import coherence_page
-from tinydrop.ui.coherence_wiring import wire_coherence
-from tinydrop.ui.compare_handlers import Compare
-from tinydrop.ui.compare_page import compare_page
-from tinydrop.ui.compare_study import CompareStudy
-from tinydrop.ui.compare_wiring import wire_compare
-from tinydrop.ui.handlers import Explore
-from tinydrop.ui.studio import BUNDLED, Look, Studio
-from tinydrop.ui.tune import Tune
-from tinydrop.ui.tune_bench import Benches, bundled_bench
-from tinydrop.ui.tune_page import tune_page
-from tinydrop.ui.tune_wiring import EXPLORE_ID, TUNE_ID, wire_tune
-from tinydrop.ui.tune_zip import Jobs
-from tinydrop.views.tune_numbers import measured_line
-
-__all__ = ["add_pages", "measured_by", "studio_benches"]
+from tinydrop.core.errors import TinyDropError
+from tinydrop.ui.coherence.collection import Collection
+from tinydrop.ui.coherence.gallery import Gallery, wire_gallery
+from tinydrop.ui.coherence.handlers import Coherence
+from tinydrop.ui.coherence.page import coherence_page
+from tinydrop.ui.coherence.wiring import wire_coherence
+from tinydrop.ui.compare.handlers import Compare
+from tinydrop.ui.compare.page import compare_page
+from tinydrop.ui.compare.study import CompareStudy
+from tinydrop.ui.compare.wiring import wire_compare
+from tinydrop.ui.explore.handlers import Explore
+from tinydrop.ui.kit.bench import Benches, bundled_bench
+from tinydrop.ui.kit.blocks import AppBlocks
+from tinydrop.ui.kit.look import BUNDLED, Look
+from tinydrop.ui.kit.studio import Studio
+from tinydrop.ui.models.page import Check, check_page, wire_check
+from tinydrop.ui.tune.handlers import Tune
+from tinydrop.ui.tune.numbers import measured_line
+from tinydrop.ui.tune.page import tune_page
+from tinydrop.ui.tune.wiring import EXPLORE_ID, TUNE_ID, wire_tune
+from tinydrop.ui.tune.zip import Jobs
 
 Parts = dict[str, Any]
 COHERENCE_ID, COMPARE_ID, CHECK_ID = "coherence", "compare", "models"

@@ -1,0 +1,1 @@
+"""The method without models: tokens, budget, selection, coherence, statistics, results."""

@@ -1,0 +1,4 @@
+"""What runs: backbones, their maps and costs, reduction, slimming, pairs.
+
+The only door to timm.
+"""

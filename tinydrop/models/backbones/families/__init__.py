@@ -1,0 +1,1 @@
+"""One file for each family of timm's transformers that can answer from any set of patches."""

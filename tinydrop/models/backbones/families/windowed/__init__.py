@@ -1,0 +1,1 @@
+"""Swin and Swin V2: attention inside shifted windows, on the windows that are kept."""

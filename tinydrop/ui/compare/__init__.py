@@ -1,0 +1,1 @@
+"""The Compare page: every method at the same cost."""

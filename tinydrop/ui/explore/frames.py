@@ -1,0 +1,236 @@
+"""A scene as the pieces of HTML that the page shows, grouped by what makes them change."""
+
+from __future__ import annotations
+
+import base64
+import json
+import platform
+import re
+from importlib.metadata import version
+from pathlib import Path
+
+import tinydrop
+from tinydrop.core.results import Truth
+from tinydrop.data import Picture, View
+from tinydrop.models.pairs import PRESETS, SHIPPED, Pair
+from tinydrop.pipeline.render import decision_parts, overlay_image, plain_text
+from tinydrop.ui.explore.cards import (
+    ACCOUNTING,
+    answers_card,
+    cost_card,
+    cost_formula,
+    decision_card,
+)
+from tinydrop.ui.explore.links import query_of
+from tinydrop.ui.explore.snippets import python_snippet
+from tinydrop.ui.kit.curve import budget_curve, budget_formula
+from tinydrop.ui.kit.frames import NOT_YET, STAGE_SIDE
+from tinydrop.ui.kit.lanes import QUICK_LANE, line_part
+from tinydrop.ui.kit.look import BUNDLED, Look
+from tinydrop.ui.kit.markup import data_uri, escape
+from tinydrop.ui.kit.samples import Sample, truth_line
+from tinydrop.ui.kit.stage import map_layer, mask_layer, picture_layer
+from tinydrop.ui.kit.studio import Scene
+from tinydrop.ui.kit.texts import FAILED, SELECTOR_NOTES
+
+Frame = dict[str, str]
+
+
+def moving(
+    scene: Scene,
+    accounting: str = ACCOUNTING[0],
+    note: str = "",
+    failure: str | None = None,
+    measured: str = "",
+    truth: Truth | None = None,
+    times: str = "",
+) -> Frame:
+    """Return what a slider may change: mask, decision, cost, answers, curve and links.
+
+    Args:
+        scene: what is known of the look.
+        accounting: how the saliency step is counted.
+        note: where the target's answer comes from.
+        failure: why the target could not run; None where it can.
+        measured: what the setting does on labelled pictures, as HTML.
+        truth: what the picture shows, where that is known.
+        times: what the kept patches cost in time, as HTML.
+    """
+    look, result = scene.look, scene.result
+    pending, place = "", ""
+    if scene.running and failure is None:
+        pending = f' data-pending="{scene.key}"'
+        place = f'<p class="td-state td-place">{line_part(QUICK_LANE, None)}</p>'
+    if scene.running:
+        note = failure or "Target running…"
+    card = decision_card(result, note, stopped=failure is not None, truth=truth)
+    return {
+        "mask": mask_layer(
+            scene.grid, result.selection, _on(scene, look.forced_in), _on(scene, look.forced_out)
+        ),
+        "decision": f"<div{pending}>{card}{place}</div>",
+        "cost": cost_card(result, accounting, times),
+        "cost_formula": cost_formula(result, accounting),
+        "answers": answers_card(result, scene.pair.groups),
+        "curve": budget_curve(look.setting, scene.budget, result.patches) + measured,
+        "budget_formula": budget_formula(look.setting, scene.budget, result.patches),
+        "actions": _links(scene),
+    }
+
+
+def waiting(key: int, *, failed: bool, ahead: int = 0) -> str:
+    """Return the decision card while not even the guidance has looked.
+
+    Args:
+        key: names the wish.
+        failed: True where nothing will come.
+        ahead: how many events come first.
+    """
+    if failed:
+        return f'<div><p class="td-say">{FAILED}</p></div>'
+    line = line_part(QUICK_LANE, ahead, "the guidance looks first")
+    return (
+        f'<div data-pending="{key}" data-waiting><p class="td-say">Looking…</p>'
+        f'<p class="td-state"><span class="td-spin" aria-hidden="true"></span>{line}</p></div>'
+    )
+
+
+def arriving(
+    look: Look, picture: Picture, view: View, pair: Pair, sample: Sample | None, ahead: int
+) -> Frame:
+    """Return the page for a picture that no model has seen: itself, and nothing of the last one.
+
+    It is dimmed as long as the decision card says that it waits; see explore.css.
+    """
+    return {
+        "picture": picture_layer(view.crop(picture, STAGE_SIDE), _seen(look, sample)),
+        "credit": f'<p class="td-hint">{escape(_credit(look, sample, pair))}</p>',
+        "decision": waiting(hash(look), failed=False, ahead=ahead),
+        "actions": links(look),
+        **dict.fromkeys(("map", "mask", "cost_formula", "budget_formula"), ""),
+        **dict.fromkeys(("cost", "answers", "curve"), NOT_YET),
+    }
+
+
+def fetching(pair: str, doing: str, share: float | None = None, *, asks: bool = False) -> str:
+    """Return the line below the pairs while one is fetched, with the way to stop it.
+
+    Args:
+        pair: which one.
+        doing: what is going on, as HTML.
+        share: done so far, from 0 to 1; None while not known.
+        asks: True where the page is to ask for it now.
+    """
+    wish = f' data-load="{escape(pair)}"' if asks else ""
+    value = "" if share is None else f' value="{share:.3f}"'
+    return (
+        f'<div class="tn-progress"{wish}><progress aria-label="Fetching the pair"{value}>'
+        "</progress>"
+        f'<p class="td-hint" role="status">{doing}</p>'
+        '<button type="button" class="td-button" data-action="stop">Stop</button></div>'
+    )
+
+
+def still(scene: Scene, sample: Sample | None) -> Frame:
+    """Return what only another picture, pair or selector changes: picture, map and their notes."""
+    crop = scene.guide.view.crop(scene.guide.picture, STAGE_SIDE)
+    credit = _credit(scene.look, sample, scene.pair)
+    return {
+        "picture": picture_layer(crop, _seen(scene.look, sample)),
+        "map": map_layer(scene.grid, scene.saliency, scene.order),
+        "credit": f'<p class="td-hint">{escape(credit)}{_layer(scene)}</p>',
+        "selector_note": selector_note(scene.look.selector),
+    }
+
+
+def pair_note(pair: str) -> str:
+    """Return one line on the pair that is chosen, marked where it is not the samples' own."""
+    known = SHIPPED[pair] if pair in SHIPPED else PRESETS[pair]
+    other = "" if pair == BUNDLED else " td-other-pair"
+    return f'<p class="td-hint{other}">{escape(known.note)}</p>'
+
+
+def selector_note(selector: str) -> str:
+    """Return one line on what the selector keeps."""
+    return f'<p class="td-hint">{escape(SELECTOR_NOTES[selector])}</p>'
+
+
+def foot(pair: Pair) -> str:
+    """Return what is needed to get these numbers again: pair, weights, versions."""
+    libraries = ", ".join(f"{name} {version(name)}" for name in ("torch", "timm", "gradio"))
+    return (
+        f'<footer class="td-foot" id="td-foot">Pair <b>{escape(pair.title)}</b>, '
+        f"{len(pair.classes)} classes, weights sha256 <code>{pair.digest[:12]}</code>. "
+        f"tinydrop {tinydrop.__version__}, {libraries}, Python {platform.python_version()}. "
+        "The budget formula is our reconstruction of the paper's; fewer multiply-accumulates are "
+        "not always faster.</footer>"
+    )
+
+
+def saved_png(scene: Scene, at: int) -> str:
+    """Return the overlay with its caption as a link that downloads it; ``at`` makes it new."""
+    crop = scene.guide.view.crop(scene.guide.picture, STAGE_SIDE)
+    caption = plain_text(decision_parts(scene.result))
+    picture = overlay_image(crop, scene.saliency, scene.result.selection, caption=caption)
+    return _file(data_uri(picture), f"{_stem(scene)}-tinydrop.png", at)
+
+
+def saved_json(scene: Scene, at: int) -> str:
+    """Return the result as JSON, as a link that downloads it; ``at`` makes it new."""
+    text = json.dumps(scene.result.to_dict(), indent=1).encode()
+    address = f"data:application/json;base64,{base64.b64encode(text).decode()}"
+    return _file(address, f"{_stem(scene)}-tinydrop.json", at)
+
+
+def _file(address: str, name: str, at: int) -> str:
+    return (
+        f'<a href="{address}" download="{escape(name)}" data-name="{escape(name)}" data-at="{at}">'
+    )
+
+
+def _stem(scene: Scene) -> str:
+    """Return the picture's name without its kind, of letters that every file system takes."""
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", Path(scene.look.name).stem)[:60] or "picture"
+
+
+def _seen(look: Look, sample: Sample | None) -> str:
+    return f"{look.name}, the part that the models see" if sample is None else sample.alt
+
+
+def _credit(look: Look, sample: Sample | None, pair: Pair) -> str:
+    if sample is None:
+        return f"Your picture: {look.name}"
+    return f"{sample.title}, {sample.credit}; {truth_line(sample, pair)}"
+
+
+def _layer(scene: Scene) -> str:
+    if scene.saliency is None:
+        return ""
+    return f". Map read from {escape(scene.saliency.layer)} of the guidance."
+
+
+def _on(scene: Scene, patches: frozenset[int]) -> list[int]:
+    """Return the patches that lie on this grid; after an exit none is shown."""
+    return [] if scene.result.exited else [p for p in patches if p < scene.grid.num_patches]
+
+
+def _links(scene: Scene) -> str:
+    look = scene.look
+    snippet = python_snippet(
+        scene.result, look.sample or look.name, scene.toggled, sample=look.sample is not None
+    )
+    return links(look, snippet)
+
+
+def links(look: Look, snippet: str = "") -> str:
+    """Return what the buttons take from the page; without a snippet there is none to copy yet."""
+    warning = (
+        ""
+        if look.sample
+        else '<p class="td-hint">The link brings back every control, but not your own picture: '
+        "that one stays with you.</p>"
+    )
+    return (
+        f'<div data-query="{escape(query_of(look))}" data-sample="{escape(look.sample or "")}" '
+        f'data-python="{escape(snippet)}">{warning}</div>'
+    )

@@ -1,0 +1,79 @@
+"""The sentences of the Explore page that are not results."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
+TAGLINE = "A small model looks first; the big one looks only where it must."
+HEADER = (
+    '<header class="td-header"><h1>TinyDrop</h1>'
+    f"<p>{TAGLINE}</p>"
+    '<button type="button" class="td-link" id="td-tour-open">Walk me through</button></header>'
+)
+
+
+TOUR: Sequence[Mapping[str, str]] = (
+    {
+        "title": "guide",
+        "target": "#td-card-answers",
+        "text": "A small guidance model looks at the picture first and says how sure it is.",
+    },
+    {
+        "title": "decide",
+        "target": "#td-card-thresholds",
+        "text": "Surer than tau, its answer stands and nothing else runs; otherwise its confidence "
+        "and gamma set how many patches the target may see.",
+    },
+    {
+        "title": "select",
+        "target": "#td-card-stage",
+        "text": "Grad-CAM shows which patches made the guidance think so, and the highest ones "
+        "are kept: click one to force it in or out.",
+    },
+    {
+        "title": "target",
+        "target": "#td-card-decision",
+        "text": "The big vision transformer, unchanged, answers from the kept patches alone, each "
+        "at its true position.",
+    },
+    {
+        "title": "cost",
+        "target": "#td-card-cost",
+        "text": "Guidance, saliency and the kept patches together are weighed against the target "
+        "on every patch, in multiply-accumulates.",
+    },
+    {
+        "title": "limits",
+        "target": "#td-foot",
+        "text": "The budget formula is our reconstruction of the paper's, fewer "
+        "multiply-accumulates are not always faster, and the bundled pair is small and often "
+        "wrong.",
+    },
+)
+"""Six captions, one sentence each, and the card that each one speaks of."""
+
+SELECTOR_TITLES: Mapping[str, str] = MappingProxyType(
+    {
+        "gradcam": "Grad-CAM",
+        "gradcam++": "Grad-CAM++",
+        "hirescam": "HiResCAM",
+        "layercam": "LayerCAM",
+        "eigencam": "EigenCAM",
+        "coverage": "Grad-CAM and even spread",
+        "coherent": "Grad-CAM, one region",
+        "inverse": "Grad-CAM, inverted",
+        "random": "random patches",
+        "scattered": "scattered patches",
+        "uniform": "evenly spread patches",
+        "centre": "centre first",
+    }
+)
+
+RULE_TITLES: Mapping[str, str] = MappingProxyType(
+    {
+        "curvature": "curvature (our reconstruction)",
+        "linear": "linear in confidence",
+        "fixed": "the same share for every picture",
+    }
+)

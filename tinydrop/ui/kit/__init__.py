@@ -1,0 +1,1 @@
+"""What the pages share, and nothing else is shared."""

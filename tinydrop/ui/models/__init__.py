@@ -1,0 +1,1 @@
+"""The Models page: does a timm model fit, with the proof."""

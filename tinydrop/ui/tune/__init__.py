@@ -1,0 +1,1 @@
+"""The Tune page: tau and gamma against measured accuracy and cost."""

@@ -1,0 +1,101 @@
+"""What the Tune page hands out: a table of settings as CSV, the report of a setting as JSON."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+
+import numpy as np
+import numpy.typing as npt
+
+from tinydrop.core.budget import Setting
+from tinydrop.studies.calibration import exit_regret
+from tinydrop.studies.sweep import Outcome, sweep_report
+from tinydrop.ui.kit.bench import Bench
+from tinydrop.ui.kit.markup import escape
+from tinydrop.ui.tune.series import best_of, cascade_outcomes, frontier_outcomes
+from tinydrop.ui.tune.tables import HarmfulRow
+
+MEASURES = (
+    "accuracy", "accuracy_drop", "top5", "macs", "saved", "exit_rate", "keep_ratio", "agreement",
+    "pictures",
+)  # fmt: skip
+SETTING = ("tau", "gamma", "rule", "temperature")
+
+
+def file_link(bench: Bench, setting: Setting, kind: str, at: int) -> str:
+    """Return a finished file as a link that downloads it; ``at`` makes it new."""
+    if kind == "csv":
+        text, mime = settings_csv(bench, setting), "text/csv"
+    else:
+        text, mime = setting_json(bench, setting), "application/json"
+    name = f"{bench.stem}-tune.{kind}"
+    address = f"data:{mime};base64,{base64.b64encode(text.encode()).decode()}"
+    return (
+        f'<a hidden href="{address}" download="{escape(name)}" data-name="{escape(name)}" '
+        f'data-at="{at}"></a>'
+    )
+
+
+def settings_csv(bench: Bench, setting: Setting) -> str:
+    """Return this setting, its baselines, the frontier and the pure cascade, one per line."""
+    stream = io.StringIO()
+    table = csv.writer(stream, lineterminator="\n")
+    table.writerow(("kind", *SETTING, *MEASURES))
+    for kind, own, outcome in _lines(bench, setting):
+        where = [getattr(own, name) for name in SETTING] if own is not None else [""] * 4
+        figures = outcome.to_dict()
+        table.writerow(
+            (kind, *where, *("" if figures[n] is None else figures[n] for n in MEASURES))
+        )
+    return stream.getvalue()
+
+
+def setting_json(bench: Bench, setting: Setting) -> str:
+    """Return what ``tinydrop sweep --json`` prints for this setting, with its provenance."""
+    report = sweep_report(bench.trace, setting, random=bench.random, uniform=bench.uniform)
+    known = bench.trace.provenance
+    report["chosen"] = [found.to_dict() for found in best_of(bench, setting)]
+    harmful = exit_regret(bench.trace, setting).harmful
+    report["harmful_exits"] = [asdict(row) for row in harmful_exits(bench, setting, harmful)]
+    report["trace"] = {
+        "data": known.data,
+        "data_fingerprint": known.data_fingerprint,
+        "pair_digest": known.pair_digest,
+        "seed": known.seed,
+        "versions": dict(known.versions),
+    }
+    return json.dumps(report, indent=1, allow_nan=False)
+
+
+def harmful_exits(
+    bench: Bench, setting: Setting, places: npt.NDArray[np.int64]
+) -> list[HarmfulRow]:
+    """Return what was said of the pictures at these places of the trace."""
+    trace = bench.trace
+    classes = trace.provenance.classes
+    confidence = trace.column(setting.temperature)
+    return [
+        HarmfulRow(
+            str(trace.picture_id[place]),
+            classes[trace.guidance_class[place]],
+            classes[trace.target_class[place, -1]],
+            classes[trace.label[place]],
+            float(confidence[place]),
+        )
+        for place in places
+    ]
+
+
+def _lines(bench: Bench, setting: Setting) -> Iterator[tuple[str, Setting | None, Outcome]]:
+    yield "this setting", setting, bench.outcome(setting)
+    for name, outcome in bench.baselines(setting).items():
+        yield f"{name} at this setting", setting, outcome
+    for found in frontier_outcomes(bench, setting):
+        yield "frontier", found.setting, found.outcome
+    for found in cascade_outcomes(bench, setting):
+        yield "cascade", found.setting, found.outcome

@@ -1,0 +1,162 @@
+"""The Tune page: its parts. They are empty until the page is first shown; see ``tune_wiring``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from tinydrop.core.budget import BUDGET_RULES, MAX_GAMMA
+from tinydrop.ui.kit.components import read_asset
+from tinydrop.ui.kit.layout import card, fold, plain
+from tinydrop.ui.tune.frontier import plotly_script
+from tinydrop.ui.tune.handlers import MAX_EPSILON
+from tinydrop.ui.tune.texts import EXPLAINED, TEACH, TUNE_HEADER, ZIP_NOTE
+from tinydrop.ui.tune.words import RULE_WORDS
+from tinydrop.ui.tune.zone import ZipZone
+
+Parts = dict[str, Any]
+
+
+def tune_page() -> Parts:
+    """Lay the page out and return its components by name."""
+    script = str(plotly_script())
+    gr.set_static_paths([script])  # the one file that the chart fetches, from this server
+    parts: Parts = {"query": gr.State({}), "bench": gr.State(""), "job": gr.State("")}
+    plain(TUNE_HEADER)
+    for name in ("message", "notice"):
+        parts[name] = plain("", elem_classes=["tn-message"])
+    with gr.Row(elem_id="tn-main"):
+        with gr.Column(elem_id="tn-left"):
+            _setting(parts)
+            _trace(parts)
+        with gr.Column(elem_id="tn-right"):
+            _numbers(parts)
+            _frontier(parts, script)
+            _safe(parts)
+            _calibration(parts)
+    parts["foot"] = plain("")
+    return parts
+
+
+def _setting(parts: Parts) -> None:
+    with card("tn-card-setting", "Setting"):
+        parts["tau"] = gr.Slider(
+            0.01, 1.0, 0.7, step=0.01, label="tau", info="exit when surer than this",
+            elem_id="tn-tau", elem_classes=["td-slider"], interactive=True,
+        )  # fmt: skip
+        parts["gamma"] = gr.Slider(
+            0.05, MAX_GAMMA, 1.0, step=0.05, label="gamma", info="low drops more",
+            elem_id="tn-gamma", elem_classes=["td-slider"], interactive=True,
+        )  # fmt: skip
+        parts["curve"] = plain(elem_id="tn-curve")
+        with gr.Row(elem_id="tn-pickers"):
+            parts["temperature"] = gr.Dropdown(
+                [("1", 1.0)], value=1.0, label="temperature", elem_id="tn-temperature",
+                interactive=True, min_width=100,
+            )  # fmt: skip
+            parts["rule"] = gr.Dropdown(
+                [(RULE_WORDS.get(name, name), name) for name in BUDGET_RULES],
+                value="curvature", label="budget rule", elem_id="tn-rule", interactive=True,
+                min_width=100,
+            )  # fmt: skip
+        parts["actions"] = gr.HTML(
+            "",
+            html_template=read_asset("tune/actions.html"),
+            js_on_load=read_asset("tune/actions.js"),
+            apply_default_css=False,
+            elem_id="tn-actions",
+        )
+
+
+def _trace(parts: Parts) -> None:
+    with card("tn-card-trace", "Trace"):
+        parts["trace"] = plain(elem_id="tn-trace")
+        with gr.Accordion("Trace my own zip", open=False, elem_classes=["td-fold"]):
+            parts["zip"] = ZipZone(elem_id="tn-zip")
+            plain(f'<p class="td-hint">{ZIP_NOTE}</p>')
+        with gr.Accordion("Classes of the pair", open=False, elem_classes=["td-fold"]):
+            parts["classes"] = plain(elem_id="tn-classes")
+        parts["progress"] = gr.HTML(
+            "",
+            js_on_load=read_asset("tune/progress.js"),
+            apply_default_css=False,
+            elem_id="tn-progress",
+        )
+
+
+def _numbers(parts: Parts) -> None:
+    with card("tn-card-numbers"):
+        parts["numbers"] = gr.HTML(
+            '<p class="td-waiting">Reading the trace…</p>',
+            js_on_load=read_asset("tune/numbers.js"),
+            apply_default_css=False,
+            elem_id="tn-numbers",
+        )
+        parts["warnings"] = plain(elem_id="tn-warnings")
+        with gr.Accordion("How is this counted?", open=False, elem_classes=["td-fold"]):
+            parts["formula"] = plain(elem_classes=["td-formula"])
+        parts["intervals"] = gr.HTML(
+            "",
+            js_on_load=read_asset("tune/intervals.js"),
+            apply_default_css=False,
+            elem_id="tn-intervals",
+        )
+
+
+def _frontier(parts: Parts, script: str) -> None:
+    with card("tn-card-frontier", "Accuracy against cost", TEACH["frontier"]):
+        parts["frontier"] = gr.HTML(
+            "",
+            html_template=read_asset("tune/frontier.html").replace("%SCRIPT%", script),
+            js_on_load=read_asset("tune/frontier.js"),
+            apply_default_css=False,
+            elem_id="tn-frontier",
+        )
+        with gr.Accordion("The baselines as a table", open=False, elem_classes=["td-fold"]):
+            parts["baselines"] = plain()
+        fold("How is this drawn?", EXPLAINED["frontier"])
+    with card("tn-card-chosen", "Settings for a given drop", TEACH["chosen"]):
+        parts["chosen"] = _taker("tn-chosen")
+
+
+def _safe(parts: Parts) -> None:
+    with gr.Row(elem_id="tn-safe"):
+        with card("tn-card-certified", "A tau with a guarantee", TEACH["certified"]):
+            with gr.Row(elem_id="tn-promise"):
+                parts["epsilon"] = gr.Number(
+                    1.0, label="epsilon", info="largest accuracy drop, points", minimum=0.05,
+                    maximum=MAX_EPSILON, step=0.1, elem_id="tn-epsilon", interactive=True,
+                    min_width=120,
+                )  # fmt: skip
+                parts["bound"] = gr.Dropdown(
+                    [("harmed pictures alone", "harm"), ("harmed minus helped", "net")],
+                    value="harm", label="counted as", info="choose before you look",
+                    elem_id="tn-bound", interactive=True, min_width=150,
+                )  # fmt: skip
+            parts["certified"] = _taker("tn-certified")
+            fold("What is guaranteed?", EXPLAINED["certified"])
+        with gr.Column(elem_id="tn-beside"):
+            with card("tn-card-f1", "A tau by F1", TEACH["f1"]):
+                parts["f1"] = _taker("tn-f1")
+                fold("What is F1 here?", EXPLAINED["f1"])
+            with card("tn-card-regret", "Exit regret", TEACH["regret"]):
+                parts["regret"] = plain()
+
+
+def _calibration(parts: Parts) -> None:
+    with gr.Row(elem_id="tn-panels"):
+        with card("tn-card-reliability", "Reliability", TEACH["reliability"]):
+            parts["reliability"] = plain()
+            fold("What is ECE?", EXPLAINED["reliability"])
+        with card("tn-card-risk", "Risk and coverage", TEACH["risk"]):
+            parts["risk"] = plain()
+            fold("What are AURC and AUROC?", EXPLAINED["risk"])
+    with card("tn-card-harmful", "Harmful exits", TEACH["harmful"]):
+        parts["harmful"] = plain(elem_id="tn-harmful")
+
+
+def _taker(elem_id: str) -> gr.HTML:
+    return gr.HTML(
+        "", js_on_load=read_asset("tune/take.js"), apply_default_css=False, elem_id=elem_id
+    )

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tinydrop.core.selection import map_order
-from tinydrop.core.statistics import spearman
+from tinydrop.core.statistics import mean_of_known, spearman
 from tinydrop.core.tokens import Saliency
 from tinydrop.data import LabelledPicture
 from tinydrop.models.backbones import Guidance, target_own_maps
@@ -23,7 +23,6 @@ from tinydrop.studies.quality.maps import (
     Figures,
     baselines_on_box,
     flat_maps,
-    mean_of_known,
     on_box,
 )
 

@@ -73,12 +73,3 @@ def baselines_on_box(grid: PatchGrid, coverage: Floats, own: Sequence[Saliency] 
         if own is not None:
             figures["rank_correlation", name] = spearman(maps, flat_maps(own))
     return figures
-
-
-def mean_of_known(values: Floats) -> Floats:
-    """Return the mean over the first axis of what is not NaN, NaN where nothing is left."""
-    known = ~np.isnan(values)
-    count = known.sum(axis=0)
-    total = np.where(known, values, 0.0).sum(axis=0)
-    result: Floats = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
-    return result

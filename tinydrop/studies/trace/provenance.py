@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from tinydrop.core.budget import BUDGET_LEVELS
 from tinydrop.core.errors import SettingError, quoted
+from tinydrop.core.statistics import Z95
 
 FEW_PICTURES = 300
 """Below so many pictures a share is uncertain by more than 5 points to either side."""
@@ -128,7 +129,7 @@ def cautions(labels: npt.NDArray[np.int64], classes: Sequence[str]) -> tuple[str
     found = []
     if count < FEW_PICTURES:
         # Half of a 95 % interval of a share of one half, where it is widest.
-        spread = 100 * 1.96 * 0.5 / float(np.sqrt(count))
+        spread = 100 * Z95 * 0.5 / float(np.sqrt(count))
         pictures = "1 picture is" if count == 1 else f"{count:,} pictures are"
         found.append(
             f"Only {pictures} measured: a percentage may be off by {spread:.0f} points, so give "

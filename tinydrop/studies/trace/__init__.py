@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from tinydrop.studies.trace.chunks import Progress, Watch, measure_readable, with_unreadable
 from tinydrop.studies.trace.files import read_trace
-from tinydrop.studies.trace.make import CHUNK, Progress, TraceStoppedError, make_trace
+from tinydrop.studies.trace.make import TraceStoppedError, make_trace
 from tinydrop.studies.trace.offered import (
     Offered,
     data_notes,
@@ -15,18 +16,20 @@ from tinydrop.studies.trace.provenance import FEW_PICTURES, cautions
 from tinydrop.studies.trace.values import Trace, label_rank
 
 __all__ = [
-    "CHUNK",
     "FEW_PICTURES",
     "Offered",
     "Progress",
     "Trace",
     "TraceStoppedError",
+    "Watch",
     "cautions",
     "data_notes",
     "label_rank",
     "library_versions",
     "make_trace",
     "match_pair",
+    "measure_readable",
     "offered_pictures",
     "read_trace",
+    "with_unreadable",
 ]

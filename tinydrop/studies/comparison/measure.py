@@ -27,11 +27,10 @@ from tinydrop.studies.comparison.values import COMPARE_LEVELS, CompareProvenance
 from tinydrop.studies.trace import (
     Progress,
     Watch,
+    common_facts,
     data_notes,
-    library_versions,
     measure_readable,
     offered_pictures,
-    with_unreadable,
 )
 
 
@@ -92,16 +91,10 @@ def compare_methods(
     found = Outcomes.joined(parts)
     times = measure_times(drop, ladder, slimmed, batch_size, repeats)
     spec, own = drop.pair.target.spec, guidance_macs(drop.pair.guidance)
-    count, setting = len(found.truth), drop.pair.setting
+    setting = drop.pair.setting
     provenance = CompareProvenance(
-        pair=drop.pair.name,
-        pair_digest=drop.pair.digest,
-        data=dataset.title,
-        data_fingerprint=fingerprint,
-        pictures=count,
+        **common_facts(drop.pair, dataset, offered, fingerprint, len(found.truth), seed),
         unranked=int(found.unranked.sum()),
-        seed=seed,
-        grid=(spec.grid.rows, spec.grid.cols),
         setting={name: getattr(setting, name) for name in setting.__dataclass_fields__},
         reference=REFERENCE,
         full_macs=target_macs(spec, spec.grid.num_patches).total,
@@ -113,8 +106,6 @@ def compare_methods(
         repeats=repeats,
         full_ms=times.full_ms,
         guide_ms=times.guide_ms,
-        skipped=with_unreadable(offered.skipped, offered.positions.size - count),
-        versions=library_versions(drop.pair),
         notes=(*notes, *data_notes(offered, drop.pair, found.truth)),
         students={one.card.name: one.card.words for one in students},
     )

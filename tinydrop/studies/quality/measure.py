@@ -33,11 +33,10 @@ from tinydrop.studies.quality.values import (
 from tinydrop.studies.trace import (
     Progress,
     Watch,
+    common_facts,
     data_notes,
-    library_versions,
     measure_readable,
     offered_pictures,
-    with_unreadable,
 )
 
 BASELINES = ("random", "uniform", "centre")
@@ -113,22 +112,13 @@ def measure_quality(
     parts = measure_readable(dataset, offered.positions, measure, watch)
     figures = Figures.joined(parts)
     count, boxes = len(figures.box), int(figures.box.sum())
-    grid = drop.pair.target.spec.grid
     provenance = QualityProvenance(
-        pair=drop.pair.name,
-        pair_digest=drop.pair.digest,
-        data=dataset.title,
-        data_fingerprint=fingerprint,
-        pictures=count,
+        **common_facts(drop.pair, dataset, offered, fingerprint, count, seed),
         boxes=boxes,
-        grid=(grid.rows, grid.cols),
-        seed=seed,
         reference=plan.reference,
         map_layer=drop.pair.guidance.spec.layer,
         own_map=OWN_MAP_METHOD if plan.own else None,
         redraws=redraws,
-        skipped=with_unreadable(offered.skipped, offered.positions.size - count),
-        versions=library_versions(drop.pair),
         notes=(
             *_notes(drop, plan, count, boxes),
             *data_notes(offered, drop.pair, figures.truth),

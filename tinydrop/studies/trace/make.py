@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tinydrop.core.budget import BUDGET_LEVELS
 from tinydrop.core.coherence import COHERENCE_METRICS
 from tinydrop.core.errors import SettingError, TinyDropError, quoted
 from tinydrop.core.selection import SEEDED_ORDERS, map_method
@@ -27,7 +26,7 @@ from tinydrop.studies.trace.chunks import (
     with_unreadable,
 )
 from tinydrop.studies.trace.files import is_trace_of, read_trace, trace_metadata
-from tinydrop.studies.trace.offered import library_versions, offered_pictures
+from tinydrop.studies.trace.offered import common_facts, offered_pictures
 from tinydrop.studies.trace.outcomes import Columns, trace_chunk
 from tinydrop.studies.trace.parts import Parts, parts_folder
 from tinydrop.studies.trace.provenance import TraceProvenance, stated_temperatures
@@ -53,7 +52,10 @@ class _Plan:
         for key in ("pictures", "skipped", "data", "split", "config", "drawn"):
             del values[key]
         labels = hashlib.sha256(self.truth.tobytes()).hexdigest()
+        # Of two differences the first is named, and whose trace it is says most.
+        first = {key: values[key] for key in ("pair", "pair_digest", "selector")}
         return {
+            **first,
             **values,
             "offered": int(self.positions.size),
             "labels": labels,
@@ -138,25 +140,17 @@ def _plan(
         )
     offered = offered_pictures(dataset, pair, limit)
     looks = map_method(selector) is not None
-    grid, guidance = pair.target.spec.grid, pair.guidance.spec
-    own = pair.setting
+    guidance, own = pair.guidance.spec, pair.setting
+    fingerprint = dataset.fingerprint(offered.positions, watch.check)
+    count, own_seed = int(offered.positions.size), seed if selector in SEEDED_ORDERS else 0
     provenance = TraceProvenance(
-        pair=pair.name,
-        pair_digest=pair.digest,
+        **common_facts(pair, dataset, offered, fingerprint, count, own_seed),
         selector=selector,
-        seed=seed if selector in SEEDED_ORDERS else 0,
-        data=dataset.title,
-        data_fingerprint=dataset.fingerprint(offered.positions, watch.check),
-        grid=(grid.rows, grid.cols),
         classes=pair.classes,
         temperatures=stated_temperatures([own.temperature]),
         setting={name: getattr(own, name) for name in own.__dataclass_fields__},
         map_grid=(guidance.map_grid.rows, guidance.map_grid.cols) if looks else None,
         map_layer=guidance.layer if looks else None,
-        pictures=int(offered.positions.size),
-        skipped=offered.skipped,
-        versions=library_versions(pair),
-        budget_levels=BUDGET_LEVELS,
         split=dataset.split,
         config=dataset.config,
         drawn=offered.drawn,

@@ -9,8 +9,15 @@ from scipy import stats
 from tinydrop.core.errors import SettingError
 from tinydrop.core.statistics import (
     Estimate,
+    auroc,
     average_ranks,
+    binomial_passes,
+    draw_kinds,
+    drawn_sums,
     mean_estimate,
+    mean_of_known,
+    mid_percentiles,
+    never_seen_share,
     paired_gain,
     spearman,
     wilson,
@@ -120,3 +127,70 @@ def test_ranks_that_mean_nothing() -> None:
     assert np.isnan(found[1:]).all()
     with pytest.raises(SettingError, match="one shape"):
         spearman([row], [row[:4]])
+
+
+def test_what_was_never_seen_is_bounded_as_clopper_and_pearson_do() -> None:
+    for total in (1, 7, 300, 50_000):
+        known = stats.binomtest(0, total).proportion_ci(0.95, method="exact").high
+        assert never_seen_share(total) == pytest.approx(known, rel=1e-9)
+
+
+@pytest.mark.parametrize("alpha", [0.05, 0.5, 0.9])
+def test_the_exact_test_adds_up_the_binomial(alpha: float) -> None:
+    count = np.arange(61)
+    known = np.cumsum([stats.binom.pmf(k, 60, 0.1) for k in count]) <= alpha
+    found = binomial_passes(count, 60, 0.1, alpha)
+    assert found.tolist() == known.tolist()
+    assert 0 < found.sum() < 61
+    assert (found != binomial_passes(count, 60, 0.3, alpha)).any()  # negative twin
+
+
+def test_auroc_counts_every_pair() -> None:
+    rng = np.random.default_rng(2)
+    score = np.round(rng.random(200), 1)  # many ties
+    positive = rng.random(200) < score
+    gaps = score[positive][:, None] - score[~positive]
+    assert auroc(score, positive) == pytest.approx(((gaps > 0) + 0.5 * (gaps == 0)).mean())
+    assert auroc(-score, positive) == pytest.approx(1 - auroc(score, positive))
+    assert auroc(np.zeros(4), np.array([True, False, True, False])) == 0.5
+    assert auroc(score, np.ones(200, bool)) is None
+    assert auroc(score, np.zeros(200, bool)) is None
+
+
+def test_places_among_draws_are_scipys_and_a_last_bit_is_no_difference() -> None:
+    rng = np.random.default_rng(3)
+    ordered = np.sort(rng.integers(0, 20, 100).astype(float))
+    values = np.array([-1.0, 4.0, 4.5, 19.0, 25.0])
+    known = stats.percentileofscore(ordered, values, kind="mean")
+    assert mid_percentiles(values, ordered).tolist() == pytest.approx(known)
+    assert (mid_percentiles(values * (1 + 1e-9), ordered) == mid_percentiles(values, ordered)).all()
+    assert mid_percentiles(np.array([4.01]), ordered)[0] > mid_percentiles(values, ordered)[1]
+    assert np.isnan(mid_percentiles(np.array([np.nan]), ordered)).all()
+
+
+def test_means_of_what_is_known() -> None:
+    values = np.array([[1.0, np.nan, np.nan], [4.0, 2.0, np.nan], [1.0, 3.0, np.nan]])
+    found = mean_of_known(values)
+    assert found[:2].tolist() == [2.0, 2.5]
+    assert np.isnan(found[2])
+
+
+def test_ranks_of_rows_are_those_of_each_row() -> None:
+    rows = np.random.default_rng(4).integers(0, 5, (6, 30))
+    assert average_ranks(rows).tolist() == [average_ranks(row).tolist() for row in rows]
+
+
+@pytest.mark.parametrize("varied", [False, True])
+def test_drawing_kinds_is_drawing_pictures(varied: bool) -> None:
+    rng = np.random.default_rng(5)
+    kind = rng.integers(0, 3, 500) * 7
+    values = kind + (rng.random(500) if varied else 0.0)
+    counts, generator, of_kind = draw_kinds(kind, 1, 4000)
+    assert (counts.sum(axis=1) == 500).all()
+    assert (np.unique(kind)[of_kind] == kind).all()
+    sums = drawn_sums(counts, of_kind, values, generator)
+    known = values[rng.integers(500, size=(4000, 500))].sum(axis=1)
+    assert sums.mean() == pytest.approx(known.mean(), abs=4 * known.std() / 4000**0.5)
+    assert sums.std() == pytest.approx(known.std(), rel=0.06)
+    if not varied:
+        assert sums.tolist() == pytest.approx((counts @ np.array([0.0, 7.0, 14.0])).tolist())

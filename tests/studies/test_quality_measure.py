@@ -33,7 +33,7 @@ from tinydrop.studies.quality import (
     object_order,
     redrawn_guidance,
 )
-from tinydrop.studies.trace import offered_pictures
+from tinydrop.studies.trace import chunks, offered_pictures
 
 ASKED = ("layercam", "gradcam", "coherent", "inverse")
 ALL = ("gradcam", "layercam", "coherent", "inverse", "random", "uniform", "centre")
@@ -43,7 +43,7 @@ N = 16
 @pytest.fixture(autouse=True, scope="module")
 def _one_thread() -> Iterator[None]:
     with one_thread(), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(measure, "CHUNK", 3)
+        patch.setattr(chunks, "CHUNK", 3)
         yield
 
 

@@ -19,7 +19,7 @@ from tinydrop import TinyDrop
 from tinydrop.core.errors import SettingError
 from tinydrop.data import Dataset, open_dataset, read_table, write_table
 from tinydrop.models.pairs import load_pair
-from tinydrop.studies.trace import Trace, TraceStoppedError, make, make_trace, read_trace
+from tinydrop.studies.trace import Trace, TraceStoppedError, chunks, make_trace, read_trace
 
 COUNTS = {"goldfish": 9, "red_fox": 12, "spider": 8, "unknown": 2}
 DAMAGED = (("red_fox", 4), ("red_fox", 5))
@@ -43,7 +43,7 @@ def data(folder: Path) -> Dataset:
 @pytest.fixture(autouse=True, scope="module")
 def _small_chunks() -> Iterator[None]:
     with one_thread(), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(make, "CHUNK", 4)
+        patch.setattr(chunks, "CHUNK", 4)
         yield
 
 
@@ -315,9 +315,9 @@ torch.set_num_threads(1)
 from trace_zoo import small_drop
 from tinydrop import TinyDrop
 from tinydrop.data import open_dataset
-from tinydrop.studies.trace import make, make_trace
+from tinydrop.studies.trace import chunks, make_trace
 if sys.argv[2] == "small":
-    make.CHUNK, drop = 2, small_drop()
+    chunks.CHUNK, drop = 2, small_drop()
 else:
     drop = TinyDrop("bundled")
 limit = int(sys.argv[4]) or None

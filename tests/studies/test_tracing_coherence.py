@@ -14,7 +14,7 @@ from tinydrop import TinyDrop
 from tinydrop.core.coherence import COHERENCE_METRICS
 from tinydrop.core.errors import SettingError
 from tinydrop.data import Dataset, open_dataset, read_table, write_table
-from tinydrop.studies.trace import Trace, TraceStoppedError, make, make_trace, read_trace
+from tinydrop.studies.trace import Trace, TraceStoppedError, chunks, make, make_trace, read_trace
 
 ASSETS = Path(__file__).resolve().parents[2] / "assets" / "traces"
 
@@ -86,7 +86,7 @@ def test_parts_with_other_measures_are_not_mixed(
 ) -> None:
     out = tmp_path / "t.parquet"
     done: list[int] = [0]
-    monkeypatch.setattr(make, "CHUNK", 2)
+    monkeypatch.setattr(chunks, "CHUNK", 2)
     with monkeypatch.context() as older:
         older.setattr(make, "COHERENCE_METRICS", {"components": None})
         with pytest.raises(TraceStoppedError):

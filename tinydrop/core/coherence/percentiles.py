@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from tinydrop.core.coherence.metrics import COHERENCE_METRICS, MAP_METRICS, Values
 from tinydrop.core.errors import SettingError, quoted
+from tinydrop.core.statistics import mid_percentiles
 from tinydrop.core.tokens import PatchGrid, Saliency, TokenSelection
 
 Entry = Mapping[str, float | None]
@@ -85,7 +86,9 @@ def coherence_percentiles(
     given = np.asarray(values, dtype=np.float64)
     if num_keep == grid.num_patches:
         return np.full(given.shape, np.nan)
-    return _mid_ranks(given, _random_values(grid.rows, grid.cols, num_keep, draws, seed)[metric])
+    return mid_percentiles(
+        given, _random_values(grid.rows, grid.cols, num_keep, draws, seed)[metric]
+    )
 
 
 def describe_map(saliency: Saliency, *, draws: int = DRAWS, seed: int = 0) -> Mapping[str, Entry]:
@@ -205,17 +208,6 @@ def _permutations(size: int, draws: int, seed: int) -> npt.NDArray[np.int64]:
     return order
 
 
-def _mid_ranks(values: Values, sorted_draws: Values) -> Values:
-    """Return the mid-ranks of the values among the draws, 0 to 100, NaN where a value is."""
-    # Sums of the same numbers in another order differ in the last bits, and a trace keeps float32;
-    # they are the same value.
-    slack = 1e-6 * np.maximum(1.0, np.abs(values))
-    below = np.searchsorted(sorted_draws, values - slack, side="left")
-    up_to = np.searchsorted(sorted_draws, values + slack, side="right")
-    ranks: Values = 50.0 * (below + up_to) / sorted_draws.size
-    return np.where(np.isfinite(values), ranks, np.nan)
-
-
 def _entry(value: Values, sorted_draws: Values | None) -> Entry:
     """Return the entry of one value, (1,), beside its draws."""
     if not np.isfinite(value[0]):
@@ -224,5 +216,5 @@ def _entry(value: Values, sorted_draws: Values | None) -> Entry:
         return {"value": float(value[0]), "percentile": None}
     return {
         "value": float(value[0]),
-        "percentile": float(_mid_ranks(value, sorted_draws)[0]),
+        "percentile": float(mid_percentiles(value, sorted_draws)[0]),
     }

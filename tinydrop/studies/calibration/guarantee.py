@@ -30,6 +30,7 @@ import numpy.typing as npt
 
 from tinydrop.core.budget import Setting
 from tinydrop.core.errors import SettingError, quoted
+from tinydrop.core.statistics import binomial_passes
 from tinydrop.studies.sweep import replay
 from tinydrop.studies.trace import Trace
 
@@ -144,11 +145,7 @@ def certified_setting(
 def _harm_passes(harmed: Ints, helped: Ints, pictures: int, epsilon: float, alpha: float) -> Bools:
     """P(Binomial(n, epsilon) <= h) <= alpha; ``helped`` plays no part."""
     del helped
-    k = np.arange(1, math.ceil(pictures * epsilon) + 1)  # P(X <= n epsilon) is above alpha anyway
-    ratios = np.log((pictures - k + 1) / k) + math.log(epsilon / (1 - epsilon))
-    start = pictures * math.log1p(-epsilon)
-    tail = np.cumsum(np.exp(np.append(start, start + np.cumsum(ratios))))
-    return np.asarray(harmed < np.searchsorted(tail, alpha, side="right"))
+    return binomial_passes(harmed, pictures, epsilon, alpha)
 
 
 def _net_passes(harmed: Ints, helped: Ints, pictures: int, epsilon: float, alpha: float) -> Bools:

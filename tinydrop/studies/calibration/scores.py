@@ -12,14 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from tinydrop.core.errors import SettingError, quoted
+from tinydrop.core.statistics import auroc, binned, label_likelihood, temperature_of
 from tinydrop.studies.trace import Trace
 
 Floats = npt.NDArray[np.float64]
-
-COLDEST, HOTTEST = 0.05, 20.0
-"""Between these temperatures the fit searches; outside, a confidence is all 1 or all 1/C."""
-
-_ROWS = 4096  # logits at a time, so that a large head does not need the memory of all
 
 
 @dataclass(frozen=True)
@@ -27,7 +23,7 @@ class TemperatureFit:
     """The temperature that makes the labels most likely.
 
     Attributes:
-        temperature: T, between ``COLDEST`` and ``HOTTEST``.
+        temperature: T, between 0.05 and 20.
         nll: mean negative log-likelihood of the labels at T, in nats.
         nll_before: the same at T = 1.
         at_bound: True where the labels ask for a T beyond the searched range.
@@ -45,9 +41,6 @@ class TemperatureFit:
 
 def fit_temperature(logits: npt.ArrayLike, label: npt.ArrayLike) -> TemperatureFit:
     """Return the T of softmax(logits / T) with the least negative log-likelihood, in float64.
-
-    The likelihood is convex in 1/T (Guo et al. 2017, arXiv:1706.04599, fit the same scalar), so
-    Newton's steps on its slope, halved back into a shrinking bracket, find the one minimum.
 
     Args:
         logits: (M, C), finite.
@@ -69,22 +62,9 @@ def fit_temperature(logits: npt.ArrayLike, label: npt.ArrayLike) -> TemperatureF
             f"Labels are whole numbers from 0 to {z.shape[1] - 1}, one for each class of the "
             f"logits, got {quoted(wrong[0].item())}; check that they belong to the same classes."
         )
-    low, high = 1.0 / HOTTEST, 1.0 / COLDEST
-    before = _likelihood(z, truth, 1.0)[0]
-    for bound, outside in ((low, 1.0), (high, -1.0)):
-        nll, slope, _ = _likelihood(z, truth, bound)
-        if slope * outside >= 0.0:
-            return TemperatureFit(1.0 / bound, nll, before, at_bound=True)
-    beta = 1.0
-    for _ in range(100):
-        nll, slope, curve = _likelihood(z, truth, beta)
-        low, high = (beta, high) if slope < 0.0 else (low, beta)
-        step = beta - slope / curve if curve > 0.0 else low
-        following = step if low < step < high else 0.5 * (low + high)
-        if abs(following - beta) <= 1e-10 * beta:
-            break
-        beta = following
-    return TemperatureFit(1.0 / beta, nll, before, at_bound=False)
+    fitted, at_bound = temperature_of(z, truth)
+    nll, before = (label_likelihood(z, truth, beta)[0] for beta in (1.0 / fitted, 1.0))
+    return TemperatureFit(fitted, nll, before, at_bound)
 
 
 def nearest_temperature(trace: Trace, temperature: float) -> float:
@@ -145,18 +125,13 @@ def reliability(
         last = -(-np.arange(1, bins) * c.size // bins) - 1  # of each bin but the top one
         inner = np.unique(np.sort(c)[np.maximum(last, 0)])
         edges = np.concatenate([[0.0], inner[(inner > 0.0) & (inner < 1.0)], [1.0]])
-        bins = edges.size - 1
-    which = np.clip(np.searchsorted(edges, c, side="left") - 1, 0, bins - 1)
-    counts = np.bincount(which, minlength=bins)
-    held = np.maximum(counts, 1)
-    mean = np.bincount(which, c, bins) / held
-    share = np.bincount(which, right, bins) / held
+    counts, mean, share, ece = binned(c, right, edges)
     return Reliability(
         edges=tuple(edges.tolist()),
         counts=tuple(counts.tolist()),
         confidence=tuple(m if n else None for m, n in zip(mean.tolist(), counts, strict=True)),
         accuracy=tuple(s if n else None for s, n in zip(share.tolist(), counts, strict=True)),
-        ece=float((counts * np.abs(share - mean)).sum() / c.size),
+        ece=ece,
     )
 
 
@@ -209,13 +184,7 @@ def failure_auroc(confidence: npt.ArrayLike, correct: npt.ArrayLike) -> float | 
         SettingError: if there is no picture or the two differ in length.
     """
     c, right = _pair(confidence, correct)
-    positives = int(right.sum())
-    pairs = positives * (c.size - positives)
-    if not pairs:
-        return None
-    _, group, sizes = np.unique(c, return_inverse=True, return_counts=True)
-    middle = np.cumsum(sizes) - (sizes - 1) / 2  # mean rank of equals, from 1
-    return float((middle[group][right].sum() - positives * (positives + 1) / 2) / pairs)
+    return auroc(c, right)
 
 
 def _pair(
@@ -228,21 +197,3 @@ def _pair(
             f"got shapes {c.shape} and {right.shape}."
         )
     return c, right
-
-
-def _likelihood(
-    logits: npt.NDArray[Any], label: npt.NDArray[Any], beta: float
-) -> tuple[float, float, float]:
-    """Return the mean negative log-likelihood at 1/T = beta, its slope and curvature in beta."""
-    total = np.zeros(3)
-    for start in range(0, len(logits), _ROWS):
-        z = logits[start : start + _ROWS].astype(np.float64)
-        z -= z.max(axis=1, keepdims=True)
-        own = z[np.arange(len(z)), label[start : start + _ROWS]]
-        weight = np.exp(beta * z)
-        norm = weight.sum(axis=1)
-        mean = (weight * z).sum(axis=1) / norm
-        spread = (weight * z**2).sum(axis=1) / norm - mean**2
-        total += [(np.log(norm) - beta * own).sum(), (mean - own).sum(), spread.sum()]
-    nll, slope, curve = (total / len(logits)).tolist()
-    return nll, slope, curve

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
-from itertools import islice
 
 import torch
 
 from tinydrop.core.budget import BUDGET_LEVELS, num_keep
 from tinydrop.core.errors import SettingError, quoted
-from tinydrop.data import Dataset
+from tinydrop.data import Dataset, LabelledPicture
 from tinydrop.models.backbones import TargetSpec
 from tinydrop.models.macs import guidance_macs, target_macs
 from tinydrop.models.pairs import Student
@@ -27,11 +25,11 @@ from tinydrop.studies.comparison.outcomes import (
 from tinydrop.studies.comparison.rows import EXITING, Rows, shares
 from tinydrop.studies.comparison.values import COMPARE_LEVELS, CompareProvenance, CompareTable
 from tinydrop.studies.trace import (
-    CHUNK,
-    Offered,
     Progress,
+    Watch,
+    common_facts,
     data_notes,
-    library_versions,
+    measure_readable,
     offered_pictures,
 )
 
@@ -85,22 +83,18 @@ def compare_methods(
     ladder, notes = ladder_of(drop, names)
     offered = offered_pictures(dataset, drop.pair, limit)
     fingerprint = dataset.fingerprint(offered.positions)
-    found = _measured(drop, dataset, offered, ladder, slimmed, seed, progress)
+
+    def measure(some: Sequence[LabelledPicture], inside: slice) -> Outcomes | None:
+        return measure_outcomes(drop, ladder, slimmed, some, offered.truth[inside], seed)
+
+    parts = measure_readable(dataset, offered.positions, measure, Watch(progress))
+    found = Outcomes.joined(parts)
     times = measure_times(drop, ladder, slimmed, batch_size, repeats)
     spec, own = drop.pair.target.spec, guidance_macs(drop.pair.guidance)
-    count, setting = len(found.truth), drop.pair.setting
-    skipped = dict(offered.skipped)
-    if offered.positions.size > count:
-        skipped["unreadable"] = int(offered.positions.size) - count
+    setting = drop.pair.setting
     provenance = CompareProvenance(
-        pair=drop.pair.name,
-        pair_digest=drop.pair.digest,
-        data=dataset.title,
-        data_fingerprint=fingerprint,
-        pictures=count,
+        **common_facts(drop.pair, dataset, offered, fingerprint, len(found.truth), seed),
         unranked=int(found.unranked.sum()),
-        seed=seed,
-        grid=(spec.grid.rows, spec.grid.cols),
         setting={name: getattr(setting, name) for name in setting.__dataclass_fields__},
         reference=REFERENCE,
         full_macs=target_macs(spec, spec.grid.num_patches).total,
@@ -112,8 +106,6 @@ def compare_methods(
         repeats=repeats,
         full_ms=times.full_ms,
         guide_ms=times.guide_ms,
-        skipped=skipped,
-        versions=library_versions(drop.pair),
         notes=(*notes, *data_notes(offered, drop.pair, found.truth)),
         students={one.card.name: one.card.words for one in students},
     )
@@ -190,34 +182,3 @@ def _named(students: Sequence[Student], drop: TinyDrop) -> Students:
         student.check_teacher(drop.pair.target.spec)
         student.module.to(next(drop.pair.target.module.parameters()).device)
     return named
-
-
-def _measured(
-    drop: TinyDrop,
-    dataset: Dataset,
-    offered: Offered,
-    ladder: Ladder,
-    students: Students,
-    seed: int,
-    progress: Progress | None,
-) -> Outcomes:
-    """Return the outcomes of every picture that can be read, in order."""
-    total = int(offered.positions.size)
-    pictures = iter(dataset.pictures(offered.positions))
-    parts = []
-    start = time.monotonic()
-    for first in range(0, total, CHUNK):
-        some = list(islice(pictures, CHUNK))
-        truth = offered.truth[first : first + len(some)]
-        found = measure_outcomes(drop, ladder, students, some, truth, seed)
-        if found is not None:
-            parts.append(found)
-        done = first + len(some)
-        if progress is not None:
-            progress(done, total, (time.monotonic() - start) / done * (total - done))
-    if not parts:
-        raise SettingError(
-            f"None of the {total:,} pictures of {dataset.title} can be read; give JPEG, PNG or "
-            f"WebP pictures."
-        )
-    return Outcomes.joined(parts)

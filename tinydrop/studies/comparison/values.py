@@ -3,35 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from types import MappingProxyType
+from dataclasses import dataclass, field
 from typing import Any
 
 from tinydrop.core.errors import SettingError, quoted
 from tinydrop.core.statistics import Estimate, wilson
 from tinydrop.models.reduction import Plan
 from tinydrop.studies.bench import Spread
+from tinydrop.studies.trace import Provenance
 
 COMPARE_LEVELS = (4, 6, 8, 10, 12)
 """The five cost levels: what the target costs on so many sixteenths of its patches."""
 
 _NOISE = 0.2
-_MAPPINGS = ("setting", "skipped", "versions", "students")
 
 
-@dataclass(frozen=True)
-class CompareProvenance:
+@dataclass(frozen=True, kw_only=True)
+class CompareProvenance(Provenance):
     """Where the figures come from.
 
     Attributes:
-        pair: the pair's name.
-        pair_digest: sha256 (hex) of its weights and classes.
-        data: title of the data set.
-        data_fingerprint: sha256 (hex) over ids, labels and bytes of every picture offered.
-        pictures: M, the number of pictures measured.
-        unranked: how many of them have a map that cannot be ranked; they keep every patch.
-        seed: of the random selector.
-        grid: (rows, cols) of the target's patches.
+        unranked: how many pictures have a map that cannot be ranked; they keep every patch.
         setting: tau, gamma, temperature and rule of the rows that exit.
         reference: the method that the gains are counted from.
         full_macs: of the target on every patch.
@@ -43,20 +35,11 @@ class CompareProvenance:
         repeats: turns.
         full_ms: median time of the plain target.
         guide_ms: median time of guidance and map.
-        skipped: reason -> number of pictures left out.
-        versions: library -> version.
         notes: sentences that a reader must not miss.
         students: name -> what the student does and how it was trained.
     """
 
-    pair: str
-    pair_digest: str
-    data: str
-    data_fingerprint: str
-    pictures: int
     unranked: int
-    seed: int
-    grid: tuple[int, int]
     setting: Mapping[str, Any]
     reference: str
     full_macs: int
@@ -68,36 +51,13 @@ class CompareProvenance:
     repeats: int
     full_ms: float
     guide_ms: float
-    skipped: Mapping[str, int] = field(default_factory=dict)
-    versions: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     students: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "grid", (int(self.grid[0]), int(self.grid[1])))
-        object.__setattr__(self, "notes", tuple(self.notes))
-        for name in _MAPPINGS:
-            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+        super().__post_init__()
         if self.pictures < 1:
             raise SettingError(f"A comparison rests on pictures, got {quoted(self.pictures)}.")
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return every field as JSON-ready values."""
-        plain = {f.name: getattr(self, f.name) for f in fields(self)}
-        for name in _MAPPINGS:
-            plain[name] = dict(plain[name])
-        return {**plain, "grid": list(self.grid), "notes": list(self.notes)}
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> CompareProvenance:
-        """Return what ``to_dict`` wrote; SettingError if a field is missing."""
-        known = {f.name for f in fields(cls)}
-        try:
-            return cls(**{key: value for key, value in values.items() if key in known})
-        except (TypeError, ValueError, IndexError) as error:
-            raise SettingError(
-                f"The table's description is incomplete ({error}); measure it again."
-            ) from error
 
 
 @dataclass(frozen=True)

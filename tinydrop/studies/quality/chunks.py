@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tinydrop.core.selection import map_order
-from tinydrop.core.statistics import spearman
+from tinydrop.core.statistics import mean_of_known, spearman
 from tinydrop.core.tokens import Saliency
 from tinydrop.data import LabelledPicture
 from tinydrop.models.backbones import Guidance, target_own_maps
@@ -18,12 +18,11 @@ from tinydrop.models.saliency import SALIENCY_METHODS, compute_saliency
 from tinydrop.pipeline import Batch, Ranking, TinyDrop, answer, guide_batch, open_batch, rank_batch
 from tinydrop.studies.check import redraw_weights
 from tinydrop.studies.quality.curves import LevelOutcomes, area_under, outcomes_at_levels
+from tinydrop.studies.quality.figures import Figures, Measures
 from tinydrop.studies.quality.localisation import object_order
 from tinydrop.studies.quality.maps import (
-    Figures,
     baselines_on_box,
     flat_maps,
-    mean_of_known,
     on_box,
 )
 
@@ -64,8 +63,8 @@ def redrawn_guidance(guidance: Guidance, seed: int) -> Guidance:
 
 def measure_chunk(
     drop: TinyDrop, plan: Plan, pictures: Sequence[LabelledPicture], labels: Ints
-) -> Figures:
-    """Return the figures of those pictures that can be read; nothing where there is none.
+) -> Figures | None:
+    """Return the figures of those pictures that can be read; None where there is none.
 
     Args:
         drop: the pair.
@@ -78,42 +77,46 @@ def measure_chunk(
     """
     batch = open_batch(drop.pair, pictures)
     if batch is None:
-        return {}
-    grid = drop.pair.target.spec.grid
-    chunk = _Chunk(drop, plan, batch, labels[batch.kept])
+        return None
+    grid, truth = drop.pair.target.spec.grid, labels[batch.kept]
     coverage = batch.box_coverage(grid)
-    figures: Figures = {
-        ("box",): np.asarray(coverage.any(axis=1)),
-        ("box_share",): coverage.mean(axis=1),
-        ("picture_id",): np.array(batch.ids, dtype=np.str_),
-        ("truth",): labels[batch.kept],
-    }
+    figures = Figures(
+        picture_id=np.array(batch.ids, dtype=np.str_),
+        truth=truth,
+        box=np.asarray(coverage.any(axis=1)),
+        box_share=coverage.mean(axis=1),
+    )
+    chunk = _Chunk(drop, plan, batch, truth, figures)
     own = chunk.own_maps() if plan.own else None
     for name, ranking in chunk.rankings.items():
-        figures |= chunk.curves("selector", name, ranking)
+        chunk.try_order("selector", name, ranking)
         if name == plan.reference:
-            figures |= chunk.positions(ranking)
+            chunk.try_positions(ranking)
         if name in SALIENCY_METHODS and ranking.maps is not None:
             maps = ranking.maps.on_patches
-            figures |= on_box(name, maps, coverage)
-            figures |= chunk.sanity(name, ranking.maps.raw)
+            figures.measures |= on_box(name, maps, coverage)
+            figures.measures |= chunk.sanity(name, ranking.maps.raw)
             if own is not None:
-                figures["rank_correlation", name] = spearman(flat_maps(maps), flat_maps(own))
+                rho = spearman(flat_maps(maps), flat_maps(own))
+                figures.measures["rank_correlation", name] = rho
     if own is not None:
         ranks = Ranking.of((map_order("own", one) for one in own), grid.num_patches)
-        figures |= chunk.curves("reference", OWN, ranks)
-        figures |= on_box(OWN, own, coverage)
+        chunk.try_order("reference", OWN, ranks)
+        figures.measures |= on_box(OWN, own, coverage)
     boxes = (object_order(grid, shares) if shares.any() else None for shares in coverage)
-    figures |= chunk.curves("reference", OBJECT, Ranking.of(boxes, grid.num_patches))
-    return figures | baselines_on_box(grid, coverage, own)
+    chunk.try_order("reference", OBJECT, Ranking.of(boxes, grid.num_patches))
+    figures.measures |= baselines_on_box(grid, coverage, own)
+    return figures
 
 
 class _Chunk:
-    """The models' answers on a batch, and what is made of them."""
+    """The models' answers on a batch, and the figures that are made of them."""
 
-    def __init__(self, drop: TinyDrop, plan: Plan, batch: Batch, truth: Ints) -> None:
+    def __init__(
+        self, drop: TinyDrop, plan: Plan, batch: Batch, truth: Ints, figures: Figures
+    ) -> None:
         self._target, self._plan = drop.pair.target, plan
-        self._large, self._truth = batch.large, truth
+        self._large, self._truth, self._figures = batch.large, truth, figures
         guided = guide_batch(drop.pair.guidance, batch.small, batch.digests)
         self._explained: list[int] = guided.winner.tolist()
         self._full = answer(self._target, batch.large)
@@ -127,28 +130,25 @@ class _Chunk:
         """Return the target's own maps of its full-picture classes."""
         return target_own_maps(self._target, self._large, self._full_class.tolist())
 
-    def curves(self, kind: str, name: str, ranks: Ranking) -> Figures:
-        """Return insertion, deletion and outcomes of one order."""
+    def try_order(self, kind: str, name: str, ranks: Ranking) -> None:
+        """Note insertion, deletion and outcomes of one order."""
         forward, backward = self._run(ranks), self._run(ranks.reversed())
-        figures = self._outcomes(kind, name, forward.winner)
-        figures["unranked", name] = ranks.unranked
+        self._note(kind, name, forward.winner)
+        self._figures.unranked[name] = ranks.unranked
         patches = self._target.spec.grid.num_patches
         for measure, outcomes in (("insertion", forward), ("deletion", backward)):
             curve = np.where(ranks.unranked[:, None], np.nan, outcomes.probability)
-            figures[f"{measure}_curve", name] = curve
-            figures[measure, name] = area_under(curve, patches)
-        return figures
+            self._figures.curves[measure, name] = curve
+            self._figures.measures[measure, name] = area_under(curve, patches)
 
-    def positions(self, ranks: Ranking) -> Figures:
-        """Return the outcomes of one order with each mode of positions."""
-        figures: Figures = {}
+    def try_positions(self, ranks: Ranking) -> None:
+        """Note the outcomes of one order with each mode of positions."""
         for mode in self._plan.modes:
             found = self._run(ranks, mode)
-            figures |= self._outcomes("positions", mode, found.winner)
-            figures["winner", mode] = found.winner
-        return figures
+            self._note("positions", mode, found.winner)
+            self._figures.winner[mode] = found.winner
 
-    def sanity(self, method: str, raw: Sequence[Saliency]) -> Figures:
+    def sanity(self, method: str, raw: Sequence[Saliency]) -> Measures:
         """Return how like the maps are to those of the redrawn guidances, on the raw grid.
 
         These explain the real guidance's winning classes.
@@ -164,11 +164,9 @@ class _Chunk:
             ("sanity_absolute", method): mean_of_known(np.abs(rho)),
         }
 
-    def _outcomes(self, kind: str, name: str, winner: Ints) -> Figures:
-        return {
-            ("right", kind, name): winner == self._truth[:, None],
-            ("agreeing", kind, name): winner == self._full_class[:, None],
-        }
+    def _note(self, kind: str, name: str, winner: Ints) -> None:
+        self._figures.right[kind, name] = winner == self._truth[:, None]
+        self._figures.agreeing[kind, name] = winner == self._full_class[:, None]
 
     def _run(self, ranks: Ranking, mode: str = "right") -> LevelOutcomes:
         right = mode == "right"

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from tinydrop.core.budget import BUDGET_LEVELS, num_keep
 from tinydrop.core.coherence import coherence_percentiles
 from tinydrop.core.errors import SettingError, quoted
-from tinydrop.core.statistics import wilson
+from tinydrop.core.statistics import average_ranks, wilson
 from tinydrop.core.tokens import PatchGrid
 from tinydrop.studies.trace import Trace
 
@@ -170,9 +170,8 @@ def accuracy_by_coherence(trace: Trace, metric: str = "morans_i") -> CoherenceTa
 
 def _tenths(values: Floats) -> Ints:
     """Return the tenth of each value, 0 to 9; equal values get the tenth of their middle rank."""
-    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
-    middle = np.cumsum(counts) - counts / 2.0
-    tenths: Ints = np.minimum(BINS * middle / values.size, BINS - 1e-9).astype(np.int64)[place]
+    middle = average_ranks(values) - 0.5
+    tenths: Ints = np.minimum(BINS * middle / values.size, BINS - 1e-9).astype(np.int64)
     return tenths
 
 

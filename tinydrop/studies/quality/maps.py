@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from tinydrop.core.statistics import spearman
 from tinydrop.core.tokens import PatchGrid, Saliency
+from tinydrop.studies.quality.figures import Measures
 from tinydrop.studies.quality.localisation import (
     centre_cells,
     centre_prior,
@@ -20,11 +20,6 @@ from tinydrop.studies.quality.localisation import (
 )
 
 Floats = npt.NDArray[np.float64]
-Figures = dict[tuple[str, ...], npt.NDArray[Any]]
-"""What -> (B,) or (B, 16). ``(measure, method)`` is float, NaN where there is none; ``(curve,
-method)`` likewise; ``("right" or "agreeing", kind, name)``, ``("unranked", method)`` and
-``("box",)`` are truth values; ``("box_share",)`` is the share of the crop in the box; ``("winner",
-mode)`` and ``("truth",)`` hold classes and ``("picture_id",)`` names."""
 
 CENTRE_CELL = "centre cell"
 """The name of the map that is 1 on the patches nearest the centre."""
@@ -42,7 +37,7 @@ def flat_maps(maps: Sequence[Saliency]) -> Floats:
     )
 
 
-def on_box(name: str, maps: Sequence[Saliency], coverage: Floats) -> Figures:
+def on_box(name: str, maps: Sequence[Saliency], coverage: Floats) -> Measures:
     """Return pointing game and energy of those maps that can be ranked."""
     values = flat_maps(maps)
     usable = np.asarray(~np.isnan(values).any(axis=1))
@@ -53,7 +48,7 @@ def on_box(name: str, maps: Sequence[Saliency], coverage: Floats) -> Figures:
     }
 
 
-def baselines_on_box(grid: PatchGrid, coverage: Floats, own: Sequence[Saliency] | None) -> Figures:
+def baselines_on_box(grid: PatchGrid, coverage: Floats, own: Sequence[Saliency] | None) -> Measures:
     """Return what maps get that know nothing of the picture.
 
     Args:
@@ -61,24 +56,15 @@ def baselines_on_box(grid: PatchGrid, coverage: Floats, own: Sequence[Saliency] 
         coverage: (B, N), share of every patch in the box.
         own: the target's own maps, where it has them.
     """
-    figures: Figures = {}
+    measures: Measures = {}
     for name in ("random", "uniform"):
         # Equal on purpose: a uniform map's ties are a random patch.
-        figures["pointing", name] = expected_hit(coverage)
-        figures["energy", name] = expected_energy(coverage)
+        measures["pointing", name] = expected_hit(coverage)
+        measures["energy", name] = expected_energy(coverage)
     for name, one in (("centre", centre_prior(grid)), (CENTRE_CELL, centre_cells(grid))):
         maps = np.broadcast_to(one, coverage.shape)
-        figures["pointing", name] = pointing_game(maps, coverage)
-        figures["energy", name] = energy_in_box(maps, coverage)
+        measures["pointing", name] = pointing_game(maps, coverage)
+        measures["energy", name] = energy_in_box(maps, coverage)
         if own is not None:
-            figures["rank_correlation", name] = spearman(maps, flat_maps(own))
-    return figures
-
-
-def mean_of_known(values: Floats) -> Floats:
-    """Return the mean over the first axis of what is not NaN, NaN where nothing is left."""
-    known = ~np.isnan(values)
-    count = known.sum(axis=0)
-    total = np.where(known, values, 0.0).sum(axis=0)
-    result: Floats = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
-    return result
+            measures["rank_correlation", name] = spearman(maps, flat_maps(own))
+    return measures

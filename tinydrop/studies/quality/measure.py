@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
 
 from tinydrop.core.errors import SettingError, TinyDropError, quoted
 from tinydrop.core.statistics import mean_estimate, paired_gain
-from tinydrop.data import Dataset
+from tinydrop.data import Dataset, LabelledPicture
 from tinydrop.models.backbones import OWN_MAP_METHOD, POSITION_MODES, why_no_own_map
 from tinydrop.pipeline import SELECTORS, TinyDrop, check_selector
 from tinydrop.studies.quality.chunks import OWN, Plan, measure_chunk, redrawn_guidance
 from tinydrop.studies.quality.curves import kept_counts
 from tinydrop.studies.quality.drift import DriftTable
-from tinydrop.studies.quality.interventions import Intervention, InterventionTable
-from tinydrop.studies.quality.maps import CENTRE_CELL, Figures
+from tinydrop.studies.quality.figures import Figures
+from tinydrop.studies.quality.interventions import (
+    INTERVENTION_KINDS,
+    Intervention,
+    InterventionTable,
+)
+from tinydrop.studies.quality.maps import CENTRE_CELL
 from tinydrop.studies.quality.values import (
     MEASURES,
     SMALL_OBJECT,
@@ -28,11 +31,11 @@ from tinydrop.studies.quality.values import (
     QualityReport,
 )
 from tinydrop.studies.trace import (
-    CHUNK,
-    Offered,
     Progress,
+    Watch,
+    common_facts,
     data_notes,
-    library_versions,
+    measure_readable,
     offered_pictures,
 )
 
@@ -97,48 +100,38 @@ def measure_quality(
     plan = _plan(drop, selectors, seed, redraws)
     offered = offered_pictures(dataset, drop.pair, limit)
 
-    def stopper() -> None:
-        if should_stop is not None and should_stop():
-            raise QualityStoppedError("Measuring quality was stopped; nothing is kept.")
+    def stopped(so_far: str) -> QualityStoppedError:
+        return QualityStoppedError(f"Measuring quality was stopped{so_far}; nothing is kept.")
 
-    fingerprint = dataset.fingerprint(offered.positions, stopper)
-    figures = _measured(drop, dataset, plan, offered, progress, stopper)
-    count = len(figures["box",])
-    skipped = dict(offered.skipped)
-    if offered.positions.size > count:
-        skipped["unreadable"] = int(offered.positions.size) - count
-    boxes = int(figures["box",].sum())
-    grid = drop.pair.target.spec.grid
+    watch = Watch(progress, should_stop, stopped)
+    fingerprint = dataset.fingerprint(offered.positions, watch.check)
+
+    def measure(some: Sequence[LabelledPicture], inside: slice) -> Figures | None:
+        return measure_chunk(drop, plan, some, offered.truth[inside])
+
+    parts = measure_readable(dataset, offered.positions, measure, watch)
+    figures = Figures.joined(parts)
+    count, boxes = len(figures.box), int(figures.box.sum())
     provenance = QualityProvenance(
-        pair=drop.pair.name,
-        pair_digest=drop.pair.digest,
-        data=dataset.title,
-        data_fingerprint=fingerprint,
-        pictures=count,
+        **common_facts(drop.pair, dataset, offered, fingerprint, count, seed),
         boxes=boxes,
-        grid=(grid.rows, grid.cols),
-        seed=seed,
         reference=plan.reference,
         map_layer=drop.pair.guidance.spec.layer,
         own_map=OWN_MAP_METHOD if plan.own else None,
         redraws=redraws,
-        skipped=skipped,
-        versions=library_versions(drop.pair),
         notes=(
             *_notes(drop, plan, count, boxes),
-            *data_notes(offered, drop.pair, figures["truth",]),
+            *data_notes(offered, drop.pair, figures.truth),
         ),
     )
     report, interventions = _tables(plan, provenance, figures)
-    winner = {mode: figures["winner", mode] for mode in plan.modes}
-    drift = DriftTable(provenance, figures["picture_id",], winner)
-    small = figures["box",] & (figures["box_share",] < SMALL_OBJECT)
+    drift = DriftTable(provenance, figures.picture_id, figures.winner)
+    small = figures.box & (figures.box_share < SMALL_OBJECT)
     if not small.any():
         return Quality(report, interventions, drift)
     some = int(small.sum())
     of_small = replace(provenance, pictures=some, boxes=some, objects="small", notes=())
-    few = {key: values[small] for key, values in figures.items()}
-    return Quality(report, interventions, drift, _tables(plan, of_small, few))
+    return Quality(report, interventions, drift, _tables(plan, of_small, figures.some(small)))
 
 
 def _tables(
@@ -179,36 +172,6 @@ def _plan(drop: TinyDrop, selectors: Sequence[str], seed: int, redraws: int) -> 
     )
 
 
-def _measured(
-    drop: TinyDrop,
-    dataset: Dataset,
-    plan: Plan,
-    offered: Offered,
-    progress: Progress | None,
-    stopper: Callable[[], None],
-) -> Figures:
-    """Return the figures of every picture that can be read, in order."""
-    total = int(offered.positions.size)
-    pictures = iter(dataset.pictures(offered.positions))
-    parts: list[Figures] = []
-    start = time.monotonic()
-    for first in range(0, total, CHUNK):
-        stopper()
-        some = list(islice(pictures, CHUNK))
-        found = measure_chunk(drop, plan, some, offered.truth[first : first + len(some)])
-        if found:
-            parts.append(found)
-        done = first + len(some)
-        if progress is not None:
-            progress(done, total, (time.monotonic() - start) / done * (total - done))
-    if not parts:
-        raise SettingError(
-            f"None of the {total:,} pictures of {dataset.title} can be read; give JPEG, PNG or "
-            f"WebP pictures."
-        )
-    return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
-
-
 def _notes(drop: TinyDrop, plan: Plan, pictures: int, boxes: int) -> tuple[str, ...]:
     """Return what could not be measured, and why."""
     notes = []
@@ -233,11 +196,12 @@ def _notes(drop: TinyDrop, plan: Plan, pictures: int, boxes: int) -> tuple[str, 
 
 def _method(name: str, figures: Figures) -> MethodQuality:
     """Return the means of one method over the pictures."""
-    estimates = {m: mean_estimate(figures[m, name]) for m in MEASURES if (m, name) in figures}
-    unranked = figures.get(("unranked", name))
+    known = figures.measures
+    estimates = {m: mean_estimate(known[m, name]) for m in MEASURES if (m, name) in known}
+    unranked = figures.unranked.get(name)
     curves = {}
     for measure in ("insertion", "deletion"):
-        curve = figures.get((f"{measure}_curve", name))
+        curve = figures.curves.get((measure, name))
         if curve is not None and not np.isnan(curve).all():
             curves[measure] = _mean_of_ranked(curve)
     return MethodQuality(
@@ -256,12 +220,8 @@ def _mean_of_ranked(curve: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 def _interventions(plan: Plan, figures: Figures) -> tuple[Intervention, ...]:
     """Return every intervention, each compared with the reference on the same pictures."""
     result = []
-    beside = figures["right", "selector", plan.reference]
-    for key in figures:
-        if key[0] != "right":
-            continue
-        _, kind, name = key
-        right = figures[key]
+    beside = figures.right["selector", plan.reference]
+    for (kind, name), right in figures.right.items():
         gain, low, high = paired_gain(right, beside)
         result.append(
             Intervention(
@@ -269,11 +229,10 @@ def _interventions(plan: Plan, figures: Figures) -> tuple[Intervention, ...]:
                 name=name,
                 pictures=len(right),
                 correct=right.sum(axis=0),
-                agreeing=figures["agreeing", kind, name].sum(axis=0),
+                agreeing=figures.agreeing[kind, name].sum(axis=0),
                 gain=gain,
                 gain_low=low,
                 gain_high=high,
             )
         )
-    places = ("selector", "reference", "positions")
-    return tuple(sorted(result, key=lambda one: places.index(one.kind)))
+    return tuple(sorted(result, key=lambda one: INTERVENTION_KINDS.index(one.kind)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy.typing as npt
 from tinydrop.core.budget import BUDGET_LEVELS
 from tinydrop.core.errors import SettingError, quoted
 from tinydrop.core.statistics import Estimate
+from tinydrop.studies.trace import Provenance
 
 Floats = npt.NDArray[np.float64]
 
@@ -37,52 +38,31 @@ of the crop, where a map can matter most."""
 SMALL_OBJECT = 0.35
 
 
-@dataclass(frozen=True)
-class QualityProvenance:
+@dataclass(frozen=True, kw_only=True)
+class QualityProvenance(Provenance):
     """Where the figures come from; equal provenance, equal figures.
 
     Attributes:
-        pair: the pair's name.
-        pair_digest: sha256 (hex) of its weights and classes.
-        data: title of the data set.
-        data_fingerprint: sha256 (hex) over ids, labels and bytes of every picture offered.
-        pictures: M, the number of pictures measured.
-        boxes: how many of them have a box that the crop shows.
-        grid: (rows, cols) of the target's patches.
-        seed: of the random and the scattered selector.
+        boxes: how many of the pictures have a box that the crop shows.
         reference: the selector that others are compared with, and whose patches get wrong
             positions.
         map_layer: the guidance layer that the maps are read from.
         own_map: how the target's own map is made; None where its family has none.
         redraws: how many times the guidance's weights were drawn anew.
         objects: a name in ``OBJECTS``.
-        skipped: reason -> number of pictures left out.
-        versions: library -> version.
         notes: sentences that a reader must not miss.
     """
 
-    pair: str
-    pair_digest: str
-    data: str
-    data_fingerprint: str
-    pictures: int
     boxes: int
-    grid: tuple[int, int]
-    seed: int
     reference: str
     map_layer: str
     own_map: str | None
     redraws: int
     objects: str = "all"
-    skipped: Mapping[str, int] = field(default_factory=dict)
-    versions: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "grid", (int(self.grid[0]), int(self.grid[1])))
-        object.__setattr__(self, "notes", tuple(self.notes))
-        for name in ("skipped", "versions"):
-            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+        super().__post_init__()
         if self.objects not in OBJECTS:
             raise SettingError(
                 f"Unknown pictures {quoted(self.objects)}; choose one of {', '.join(OBJECTS)}."
@@ -92,28 +72,6 @@ class QualityProvenance:
                 f"Quality is measured on at least one picture and no more boxes than pictures, "
                 f"got {quoted(self.pictures)} pictures and {quoted(self.boxes)} boxes."
             )
-
-    @property
-    def num_patches(self) -> int:
-        """N of the target."""
-        return self.grid[0] * self.grid[1]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return every field as JSON-ready values."""
-        plain = {f.name: getattr(self, f.name) for f in fields(self)}
-        lists = {"grid": list(self.grid), "notes": list(self.notes)}
-        return {**plain, **lists, "skipped": dict(self.skipped), "versions": dict(self.versions)}
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> QualityProvenance:
-        """Return what ``to_dict`` wrote; SettingError if a field is missing."""
-        known = {f.name for f in fields(cls)}
-        try:
-            return cls(**{key: value for key, value in values.items() if key in known})
-        except (TypeError, ValueError, IndexError) as error:
-            raise SettingError(
-                f"The table's description is incomplete ({error}); measure it again."
-            ) from error
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,16 +12,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from tinydrop.core.budget import BUDGET_LEVELS
+from tinydrop.core.statistics import (
+    draw_kinds,
+    drawn_sums,
+    never_seen_share,
+    percentile_interval,
+)
 from tinydrop.studies.sweep.outcome import Replay, check_same_pictures, filled
-
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
 
 MEASURES = ("accuracy", "accuracy_drop", "saved")
 """What intervals are given for."""
@@ -57,14 +58,14 @@ def bootstrap(run: Replay, *, seed: int = 0, samples: int = 1000) -> Mapping[str
     full_right = filled(run.trace).target_rank[:, -1] == 0
     right = run.rank == 0
     kind = (run.level * 2 + right) * 2 + full_right
-    counts, rng, of_kind = _resample(kind, seed, samples)
-    mean_macs = _sums(counts, of_kind, run.macs, rng) / len(run.trace)
-    accuracy = _sums(counts, of_kind, right, rng) / len(run.trace)
-    full = _sums(counts, of_kind, full_right, rng) / len(run.trace)
+    counts, rng, of_kind = draw_kinds(kind, seed, samples)
+    mean_macs = drawn_sums(counts, of_kind, run.macs, rng) / len(run.trace)
+    accuracy = drawn_sums(counts, of_kind, right, rng) / len(run.trace)
+    full = drawn_sums(counts, of_kind, full_right, rng) / len(run.trace)
     saved = 1.0 - mean_macs / float(run.trace.target_macs[:, -1].mean())
     values = (accuracy, 100.0 * (full - accuracy), saved)
-    spans = {n: _percentiles(v) for n, v in zip(MEASURES, values, strict=True)}
-    never_seen = 1.0 - 0.025 ** (1.0 / len(run.trace))
+    spans = {n: Interval(*percentile_interval(v)) for n, v in zip(MEASURES, values, strict=True)}
+    never_seen = never_seen_share(len(run.trace))
     if right.all():
         spans["accuracy"] = Interval(1.0 - never_seen, 1.0)
     elif not right.any():
@@ -87,37 +88,9 @@ def paired_difference(
     check_same_pictures(filled(first.trace), second.trace, "second")
     a, b = first.rank == 0, second.rank == 0
     kind = ((first.level * (BUDGET_LEVELS + 1) + second.level) * 2 + a) * 2 + b
-    counts, rng, of_kind = _resample(kind, seed, samples)
-    gain = _sums(counts, of_kind, a.astype(np.int64) - b, rng) / len(first.trace)
-    macs = _sums(counts, of_kind, second.macs - first.macs, rng) / len(first.trace)
+    counts, rng, of_kind = draw_kinds(kind, seed, samples)
+    gain = drawn_sums(counts, of_kind, a.astype(np.int64) - b, rng) / len(first.trace)
+    macs = drawn_sums(counts, of_kind, second.macs - first.macs, rng) / len(first.trace)
     full = float(first.trace.target_macs[:, -1].mean())
-    return MappingProxyType(
-        {"accuracy": _percentiles(100.0 * gain), "saved": _percentiles(macs / full)}
-    )
-
-
-def _resample(kind: Ints, seed: int, samples: int) -> tuple[Floats, np.random.Generator, Ints]:
-    """Return how many of each kind every resample drew (samples, kinds), and each one's kind."""
-    _, of_kind, sizes = np.unique(kind, return_inverse=True, return_counts=True)
-    rng = np.random.default_rng(seed)
-    counts = rng.multinomial(kind.size, sizes / kind.size, size=samples).astype(np.float64)
-    return counts, rng, of_kind
-
-
-def _sums(
-    counts: Floats, of_kind: Ints, values: npt.NDArray[Any], rng: np.random.Generator
-) -> Floats:
-    """Return the sum of a measure over the pictures of every resample, (samples,) float64."""
-    sizes = np.bincount(of_kind)
-    mean = np.bincount(of_kind, values) / sizes
-    spread = np.bincount(of_kind, (values - mean[of_kind]) ** 2) / sizes
-    total: Floats = counts @ mean
-    # Rounding leaves a spread of about 1e-32 of the square where the values are all equal.
-    if (spread > 1e-20 * mean**2).any():
-        total = total + np.sqrt(counts @ spread) * rng.standard_normal(len(counts))
-    return total
-
-
-def _percentiles(values: Floats) -> Interval:
-    low, high = np.percentile(values, (2.5, 97.5))
-    return Interval(float(low), float(high))
+    values = {"accuracy": 100.0 * gain, "saved": macs / full}
+    return MappingProxyType({n: Interval(*percentile_interval(v)) for n, v in values.items()})

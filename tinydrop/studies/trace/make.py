@@ -3,35 +3,34 @@
 from __future__ import annotations
 
 import hashlib
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from tinydrop.core.budget import BUDGET_LEVELS
 from tinydrop.core.coherence import COHERENCE_METRICS
 from tinydrop.core.errors import SettingError, TinyDropError, quoted
 from tinydrop.core.selection import SEEDED_ORDERS, map_method
 from tinydrop.core.writing import claimed, clear_leftovers
-from tinydrop.data import Dataset, join_tables
+from tinydrop.data import Dataset, LabelledPicture, join_tables
 from tinydrop.pipeline import TinyDrop, check_selector
+from tinydrop.studies.trace.chunks import (
+    Progress,
+    Watch,
+    chunk_places,
+    measure_chunks,
+    none_readable,
+    with_unreadable,
+)
 from tinydrop.studies.trace.files import is_trace_of, read_trace, trace_metadata
-from tinydrop.studies.trace.offered import library_versions, offered_pictures
-from tinydrop.studies.trace.outcomes import trace_chunk
+from tinydrop.studies.trace.offered import common_facts, offered_pictures
+from tinydrop.studies.trace.outcomes import Columns, trace_chunk
 from tinydrop.studies.trace.parts import Parts, parts_folder
 from tinydrop.studies.trace.provenance import TraceProvenance, stated_temperatures
 from tinydrop.studies.trace.values import Trace
-
-CHUNK = 64
-"""Pictures per part; bounds are multiples of it among the pictures whose class the pair knows."""
-
-Progress = Callable[[int, int, float | None], None]
-"""Told pictures done, pictures in all, and seconds left (None while unknown)."""
 
 
 class TraceStoppedError(TinyDropError):
@@ -46,15 +45,6 @@ class _Plan:
     truth: npt.NDArray[np.int64]
     provenance: TraceProvenance
 
-    @property
-    def chunks(self) -> int:
-        """The number of parts."""
-        return -(-self.positions.size // CHUNK)
-
-    def chunk(self, index: int) -> slice:
-        """Return a part's pictures among ``positions``."""
-        return slice(index * CHUNK, min((index + 1) * CHUNK, self.positions.size))
-
     def run(self) -> dict[str, Any]:
         """Return what makes two runs the same run, so that their parts fit together."""
         values = self.provenance.to_dict()
@@ -62,7 +52,10 @@ class _Plan:
         for key in ("pictures", "skipped", "data", "split", "config", "drawn"):
             del values[key]
         labels = hashlib.sha256(self.truth.tobytes()).hexdigest()
+        # Of two differences the first is named, and whose trace it is says most.
+        first = {key: values[key] for key in ("pair", "pair_digest", "selector")}
         return {
+            **first,
             **values,
             "offered": int(self.positions.size),
             "labels": labels,
@@ -110,33 +103,24 @@ def make_trace(
     out = Path(out)
     if out.is_dir():
         raise SettingError(f"{out} is a folder; give the file to write, like {out / 't.parquet'}.")
-    started = _Stopper(should_stop, out)
+
+    def stopped(so_far: str) -> TraceStoppedError:
+        return TraceStoppedError(
+            f"Tracing was stopped{so_far}; the same call with --resume (resume=True) goes on from "
+            f"there and writes {out.name}."
+        )
+
+    watch = Watch(progress, should_stop, stopped)
     with claimed(out, "tracing", parts_folder(out) / ".run.lock"):
         clear_leftovers(out)
-        plan = _plan(drop, dataset, selector, seed, limit, started)
+        plan = _plan(drop, dataset, selector, seed, limit, watch)
         parts = Parts(out, plan.run())
         if not (resume and is_trace_of(out, parts.digest)):
             parts.open(resume=resume)
-            _trace_missing(drop, dataset, plan, parts, progress, started)
+            _trace_missing(drop, dataset, plan, parts, watch)
             _join(drop, dataset, plan, parts, out)
         parts.remove()
         return read_trace(out, drop.pair)
-
-
-class _Stopper:
-    """Asks now and then whether to stop."""
-
-    def __init__(self, should_stop: Callable[[], bool] | None, out: Path) -> None:
-        self._should_stop = should_stop
-        self._out = out
-
-    def __call__(self, done: int = 0, total: int = 0) -> None:
-        if self._should_stop is not None and self._should_stop():
-            kept = f" after {done:,} of {total:,} pictures" if total else ""
-            raise TraceStoppedError(
-                f"Tracing was stopped{kept}; the same call with --resume (resume=True) goes on "
-                f"from there and writes {self._out.name}."
-            )
 
 
 def _plan(
@@ -145,7 +129,7 @@ def _plan(
     selector: str,
     seed: int,
     limit: int | None,
-    stopper: _Stopper,
+    watch: Watch,
 ) -> _Plan:
     """Return what is to be traced, after checking every argument."""
     pair = drop.pair
@@ -156,25 +140,17 @@ def _plan(
         )
     offered = offered_pictures(dataset, pair, limit)
     looks = map_method(selector) is not None
-    grid, guidance = pair.target.spec.grid, pair.guidance.spec
-    own = pair.setting
+    guidance, own = pair.guidance.spec, pair.setting
+    fingerprint = dataset.fingerprint(offered.positions, watch.check)
+    count, own_seed = int(offered.positions.size), seed if selector in SEEDED_ORDERS else 0
     provenance = TraceProvenance(
-        pair=pair.name,
-        pair_digest=pair.digest,
+        **common_facts(pair, dataset, offered, fingerprint, count, own_seed),
         selector=selector,
-        seed=seed if selector in SEEDED_ORDERS else 0,
-        data=dataset.title,
-        data_fingerprint=dataset.fingerprint(offered.positions, stopper),
-        grid=(grid.rows, grid.cols),
         classes=pair.classes,
         temperatures=stated_temperatures([own.temperature]),
         setting={name: getattr(own, name) for name in own.__dataclass_fields__},
         map_grid=(guidance.map_grid.rows, guidance.map_grid.cols) if looks else None,
         map_layer=guidance.layer if looks else None,
-        pictures=int(offered.positions.size),
-        skipped=offered.skipped,
-        versions=library_versions(pair),
-        budget_levels=BUDGET_LEVELS,
         split=dataset.split,
         config=dataset.config,
         drawn=offered.drawn,
@@ -183,47 +159,30 @@ def _plan(
 
 
 def _trace_missing(
-    drop: TinyDrop,
-    dataset: Dataset,
-    plan: _Plan,
-    parts: Parts,
-    progress: Progress | None,
-    stopper: _Stopper,
+    drop: TinyDrop, dataset: Dataset, plan: _Plan, parts: Parts, watch: Watch
 ) -> None:
     """Write every part that is not there yet, in order."""
-    missing = [index for index in range(plan.chunks) if parts.rows(index) is None]
     total = int(plan.positions.size)
-    done = total - sum(len(range(total)[plan.chunk(index)]) for index in missing)
-    if progress is not None:
-        progress(done, total, None)
-    if not missing:
-        return
-    wanted = np.concatenate([plan.positions[plan.chunk(index)] for index in missing])
-    pictures = iter(dataset.pictures(wanted))
-    start, before = time.monotonic(), done
-    for index in missing:
-        stopper(done, total)
-        inside = plan.chunk(index)
-        some = list(islice(pictures, inside.stop - inside.start))
-        columns = trace_chunk(
-            drop,
-            some,
-            plan.truth[inside],
-            plan.provenance.temperatures,
-            plan.provenance.selector,
-            plan.provenance.seed,
-        )
+    places = chunk_places(total)
+    missing = [number for number in range(len(places)) if parts.rows(number) is None]
+    left = sum(places[number].stop - places[number].start for number in missing)
+    watch.tell(total - left, total, None)
+    known = plan.provenance
+
+    def measure(some: Sequence[LabelledPicture], inside: slice) -> Columns:
+        truth = plan.truth[inside]
+        return trace_chunk(drop, some, truth, known.temperatures, known.selector, known.seed)
+
+    for number, offered, columns in measure_chunks(
+        dataset, plan.positions, measure, watch, missing
+    ):
         rows = columns["picture_id"].size if columns else 0
-        parts.write(index, columns, len(some) - rows)
-        done += len(some)
-        if progress is not None:
-            pace = (time.monotonic() - start) / (done - before)
-            progress(done, total, pace * (total - done))
+        parts.write(number, columns, offered - rows)
 
 
 def _join(drop: TinyDrop, dataset: Dataset, plan: _Plan, parts: Parts, out: Path) -> None:
     """Write the whole table, in the order of the pictures."""
-    found = [(index, parts.rows(index)) for index in range(plan.chunks)]
+    found = [(index, parts.rows(index)) for index in range(len(chunk_places(plan.positions.size)))]
     lost = [index for index, part in found if part is None]
     if lost:
         raise SettingError(
@@ -234,13 +193,8 @@ def _join(drop: TinyDrop, dataset: Dataset, plan: _Plan, parts: Parts, out: Path
     unreadable = sum(part[1] for part in counts)
     if rows == 0:
         parts.remove()
-        raise SettingError(
-            f"None of the {unreadable:,} pictures of {dataset.title} can be read; give JPEG, PNG "
-            f"or WebP pictures."
-        )
-    skipped = dict(plan.provenance.skipped)
-    if unreadable:
-        skipped["unreadable"] = unreadable
+        raise none_readable(unreadable, dataset)
+    skipped = with_unreadable(plan.provenance.skipped, unreadable)
     provenance = replace(plan.provenance, pictures=rows, skipped=skipped)
     files: Iterator[Path] = (
         parts.path(index) for index, part in found if part is not None and part[0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,7 @@ from tinydrop.core.errors import SettingError, quoted
 from tinydrop.data import Dataset, LabelMatch, match_labels
 from tinydrop.models.backbones import imagenet_synonyms, imagenet_wnids
 from tinydrop.models.pairs import Pair
+from tinydrop.studies.trace.chunks import with_unreadable
 from tinydrop.studies.trace.provenance import cautions
 
 CLASS_LIST = "python -m tinydrop classes, like the Tune page beside the zip,"
@@ -122,6 +124,33 @@ def data_notes(
     """
     drawn = (f"Measured are {offered.drawn}",) if offered.drawn else ()
     return (*drawn, *cautions(offered.truth if truth is None else truth, pair.classes))
+
+
+def common_facts(
+    pair: Pair, dataset: Dataset, offered: Offered, fingerprint: str, pictures: int, seed: int
+) -> dict[str, Any]:
+    """Return the fields of ``Provenance``.
+
+    Args:
+        pair: measured.
+        dataset: whose pictures they are.
+        offered: the pictures that were to be measured.
+        fingerprint: of these.
+        pictures: how many of them could be read.
+        seed: of the seeded selectors.
+    """
+    grid = pair.target.spec.grid
+    return {
+        "pair": pair.name,
+        "pair_digest": pair.digest,
+        "data": dataset.title,
+        "data_fingerprint": fingerprint,
+        "seed": seed,
+        "grid": (grid.rows, grid.cols),
+        "pictures": pictures,
+        "skipped": with_unreadable(offered.skipped, int(offered.positions.size) - pictures),
+        "versions": library_versions(pair),
+    }
 
 
 def library_versions(pair: Pair) -> dict[str, str]:

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from tinydrop.core.budget import BUDGET_LEVELS
 from tinydrop.core.errors import SettingError, quoted
+from tinydrop.core.statistics import Z95
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 FEW_PICTURES = 300
 """Below so many pictures a share is uncertain by more than 5 points to either side."""
@@ -22,26 +26,82 @@ TEMPERATURES: tuple[float, ...] = tuple(
 """The ladder of temperatures whose confidence every trace states: 0.3 to 2 in steps of 0.05, on."""
 
 
-@dataclass(frozen=True)
-class TraceProvenance:
-    """Where a trace comes from; two traces with equal provenance are equal.
+@dataclass(frozen=True, kw_only=True)
+class Provenance:
+    """Where figures come from: what every measurement states. A study adds fields of its own.
+
+    Mappings and lists that are given are kept as read-only copies.
 
     Attributes:
         pair: the pair's name.
         pair_digest: sha256 (hex) of the pair's weights and classes.
-        selector: who ranked the patches.
-        seed: of the random and the scattered selector; 0 for others.
         data: title of the data set.
         data_fingerprint: sha256 (hex) over ids, labels and bytes of every picture offered.
+        seed: of the random and the scattered selector.
         grid: (rows, cols) of the target's patches.
+        pictures: M, the number of pictures measured.
+        skipped: reason -> number of pictures left out.
+        versions: library -> version.
+    """
+
+    INCOMPLETE: ClassVar[str] = "The table's description is incomplete ({}); measure it again."
+
+    pair: str
+    pair_digest: str
+    data: str
+    data_fingerprint: str
+    seed: int
+    grid: tuple[int, int]
+    pictures: int
+    skipped: Mapping[str, int] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if isinstance(value, Mapping):
+                object.__setattr__(self, each.name, MappingProxyType(dict(value)))
+            elif isinstance(value, list):
+                object.__setattr__(self, each.name, tuple(value))
+        object.__setattr__(self, "grid", (int(self.grid[0]), int(self.grid[1])))
+
+    @property
+    def num_patches(self) -> int:
+        """N of the target."""
+        return self.grid[0] * self.grid[1]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return every field as JSON-ready values, in a fixed order."""
+        return {each.name: _plain(getattr(self, each.name)) for each in fields(self)}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Return what ``to_dict`` wrote; SettingError if a field is missing."""
+        known = {each.name for each in fields(cls)}
+        try:
+            return cls(**{key: value for key, value in values.items() if key in known})
+        except (TypeError, ValueError, IndexError) as error:
+            raise SettingError(cls.INCOMPLETE.format(error)) from error
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401
+    """Return a field's value as JSON has it, mappings by rising name."""
+    if isinstance(value, Mapping):
+        return dict(sorted(value.items()))
+    return list(value) if isinstance(value, tuple) else value
+
+
+@dataclass(frozen=True, kw_only=True)
+class TraceProvenance(Provenance):
+    """Where a trace comes from; two traces with equal provenance are equal.
+
+    Attributes:
+        selector: who ranked the patches; ``seed`` is 0 where it needs none.
         classes: the pair's class names.
         temperatures: rising; contains 1 and the pair's own T.
         setting: the pair's default setting as a mapping of the fields of ``Setting``.
         map_grid: (rows, cols) of the guidance's raw map; None for selectors without one.
         map_layer: the guidance layer that the map was read from; None without one.
-        pictures: M, the number of pictures traced.
-        skipped: reason -> number of pictures left out.
-        versions: library -> version.
         budget_levels: 16.
         split: of the data set; None where it names none.
         config: of the data set; None where there is one alone.
@@ -51,35 +111,26 @@ class TraceProvenance:
         SettingError: if the temperatures do not rise or lack 1, or the levels are not 16.
     """
 
-    pair: str
-    pair_digest: str
+    INCOMPLETE: ClassVar[str] = (
+        "The trace's description is incomplete ({}); trace the pictures again."
+    )
+
     selector: str
-    seed: int
-    data: str
-    data_fingerprint: str
-    grid: tuple[int, int]
     classes: tuple[str, ...]
     temperatures: tuple[float, ...]
     setting: Mapping[str, Any]
     map_grid: tuple[int, int] | None
     map_layer: str | None
-    pictures: int
-    skipped: Mapping[str, int] = field(default_factory=dict)
-    versions: Mapping[str, str] = field(default_factory=dict)
     budget_levels: int = BUDGET_LEVELS
     split: str | None = None
     config: str | None = None
     drawn: str = ""
 
     def __post_init__(self) -> None:
-        for name in ("grid", "map_grid"):
-            value = getattr(self, name)
-            if value is not None:
-                object.__setattr__(self, name, (int(value[0]), int(value[1])))
-        object.__setattr__(self, "classes", tuple(self.classes))
+        super().__post_init__()
+        if self.map_grid is not None:
+            object.__setattr__(self, "map_grid", (int(self.map_grid[0]), int(self.map_grid[1])))
         object.__setattr__(self, "temperatures", tuple(float(t) for t in self.temperatures))
-        for name in ("setting", "skipped", "versions"):
-            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
         steps = np.diff(np.asarray(self.temperatures))
         if 1.0 not in self.temperatures or (steps <= 0).any():
             raise SettingError(
@@ -90,31 +141,6 @@ class TraceProvenance:
                 f"A trace has {BUDGET_LEVELS} budget levels, got {quoted(self.budget_levels)}; "
                 f"trace the pictures again with this version."
             )
-
-    @property
-    def num_patches(self) -> int:
-        """N of the target."""
-        return self.grid[0] * self.grid[1]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return every field as JSON-ready values, in a fixed order."""
-        result = {f.name: getattr(self, f.name) for f in fields(self)}
-        for name in ("setting", "skipped", "versions"):
-            result[name] = dict(sorted(result[name].items()))
-        for name in ("grid", "map_grid", "classes", "temperatures"):
-            result[name] = None if result[name] is None else list(result[name])
-        return result
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> TraceProvenance:
-        """Return the provenance that ``to_dict`` wrote; SettingError if a field is missing."""
-        known = {f.name for f in fields(cls)}
-        try:
-            return cls(**{key: value for key, value in values.items() if key in known})
-        except (TypeError, ValueError, IndexError) as error:
-            raise SettingError(
-                f"The trace's description is incomplete ({error}); trace the pictures again."
-            ) from error
 
 
 def cautions(labels: npt.NDArray[np.int64], classes: Sequence[str]) -> tuple[str, ...]:
@@ -128,7 +154,7 @@ def cautions(labels: npt.NDArray[np.int64], classes: Sequence[str]) -> tuple[str
     found = []
     if count < FEW_PICTURES:
         # Half of a 95 % interval of a share of one half, where it is widest.
-        spread = 100 * 1.96 * 0.5 / float(np.sqrt(count))
+        spread = 100 * Z95 * 0.5 / float(np.sqrt(count))
         pictures = "1 picture is" if count == 1 else f"{count:,} pictures are"
         found.append(
             f"Only {pictures} measured: a percentage may be off by {spread:.0f} points, so give "

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from draw_house import drawing
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -63,3 +64,18 @@ def test_the_card_links_the_presets_it_lists() -> None:
     for preset in PRESETS.values():
         assert f"| `{preset.name}` | {preset.guidance} | {preset.target} |" in README
         assert f"{preset.megabytes:,} MB" in README
+
+
+def test_the_drawing_of_the_house_is_todays() -> None:
+    drawn = re.search(r"<!-- house -->\n```\n(.*?)\n```", README, re.DOTALL)
+    assert drawn is not None
+    assert drawn.group(1) == drawing()
+
+
+def test_the_files_of_the_walks_are_there() -> None:
+    section = README.split("## Architecture")[1].split("\n## ")[0]
+    named = set(re.findall(r"`((?:core|data|models|pipeline|studies|ui|cli)/[\w/]+)`", section))
+    assert len(named) > 15
+    package = ROOT / "tinydrop"
+    for name in named:
+        assert (package / name).is_dir() or (package / f"{name}.py").is_file(), name

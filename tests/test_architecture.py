@@ -38,8 +38,8 @@ INNER: Mapping[str, str] = {
     "models.backbones": "costs hub build synsets features heads structure splits cut parity "
     "guidance target dense family families refusals registry own_map",
     "ui.kit": "times cache turns lanes blocks doors texts markup markers agreement stage "
-    "curve look studio samples bench frames layout components answering wiring "
-    "line",
+    "curve look studio analysis samples bench frames layout components "
+    "answering wiring line",
 }
 ENTRANCES = {"__init__", "__main__"}
 PAGES = "explore tune coherence compare models".split()

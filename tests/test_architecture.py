@@ -23,7 +23,7 @@ HOUSE: Mapping[str, str] = {
     "data": "decoding view values contents annotations splits descent layout "
     "vocabulary labels folders archives shape classes parquet training hub "
     "tables",
-    "models": "backbones saliency library_gradcam macs reduction slimming pairs",
+    "models": "backbones saliency library_gradcam macs reduction slimming pairs truth",
     "pipeline": "selectors batch stages answers method render",
     "studies": "bench check trace sweep calibration quality comparison errands",
     "training": "onnx_weights recipe recipes_pretrained recipes_scratch recipes sources "
@@ -38,7 +38,8 @@ INNER: Mapping[str, str] = {
     "models.backbones": "costs hub build synsets features heads structure splits cut parity "
     "guidance target dense family families refusals registry own_map",
     "ui.kit": "cache turns lanes blocks doors texts markup markers agreement stage curve "
-    "look studio samples bench frames layout components answering wiring line",
+    "look studio analysis samples bench frames layout components answering wiring "
+    "line",
 }
 ENTRANCES = {"__init__", "__main__"}
 PAGES = "explore tune coherence compare models".split()

@@ -57,7 +57,7 @@ def test_it_opens_with_the_duel_of_explores_picture(compare: Any, seen: Seen) ->
     full = drop.classify(guide).class_index
     assert set(shown) >= {one.method for one in contenders} | {"target", "guidance"}
     for one in contenders:
-        word = "✓ same" if one.answer.class_index == full else "✗ differs"
+        word = "= same" if one.answer.class_index == full else "≠ differs"
         assert one.answer.name in shown[one.method]
         assert word in shown[one.method]
     assert compare.locator("#cp-tiles .cp-gone").count() == len(METHODS) - len(contenders)

@@ -14,6 +14,7 @@ from reading import (
 )
 
 from tinydrop import TinyDrop
+from tinydrop.core.assets import sample_path
 
 gradio_client = pytest.importorskip("gradio_client")
 
@@ -132,8 +133,11 @@ def uploaded(client: Any) -> dict[str, Any]:
     ("change", "words"),
     [
         ({"picture": None}, "No picture was given"),
-        ({"picture": "x"}, "must be an uploaded file"),
-        ({"picture": {"a": 1}}, "must be an uploaded file"),
+        ({"picture": "x"}, "no bundled photograph"),
+        ({"picture": 7}, "uploaded file or a bundled photograph"),
+        ({"picture": {"path": "/etc/passwd"}}, "Upload the picture as a file"),
+        ({"picture": {"path": "x", "meta": "y"}}, "must be an uploaded file"),
+        ({"picture": {"a": 1}}, "Upload the picture as a file"),
         ({"picture": {"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}}, "uploaded"),
         ({"tau": "abc"}, "tau must be a number"),
         ({"tau": {"a": 1}}, "tau must be a number"),
@@ -141,8 +145,8 @@ def uploaded(client: Any) -> dict[str, Any]:
         ({"temperature": -1}, "temperature must be a number"),
         ({"selector": "magic"}, "magic"),
         ({"selector": [1]}, "selector"),
-        ({"pair": "/etc"}, "There is no pair"),
-        ({"pair": {"a": 1}}, "There is no pair"),
+        ({"pair": "/etc"}, "has no pair"),
+        ({"pair": {"a": 1}}, "has no pair"),
     ],
 )
 def test_every_bad_input_says_what_is_wrong(
@@ -184,6 +188,19 @@ def test_each_parameter_says_what_it_is_and_has_an_example(client: Any) -> None:
     told = client.view_api(return_format="dict")["named_endpoints"]["/analyze"]["parameters"]
     assert tuple(one["parameter_name"] for one in told) == FIELDS
     assert all(one["python_type"]["description"] for one in told)
+    assert all(one["label"] == one["parameter_name"] for one in told)
     examples = {one["parameter_name"]: one["example_input"] for one in told}
-    assert str(examples.pop("picture")["path"]).endswith((".png", ".jpg"))
-    client.predict(gradio_client.handle_file(SAMPLES / "cat.jpg"), **examples, api_name="/analyze")
+    said = client.predict(**examples, api_name="/analyze")  # as it stands in the API panel
+    result = TinyDrop(examples.pop("pair"))(sample_path(examples.pop("picture")), **examples)
+    assert said["keep_indices"] == result.to_dict()["keep_indices"]
+
+
+def test_its_values_do_not_stand_on_the_page(client: Any) -> None:
+    names = [label for label in FIELDS if label != "picture"]
+    shown = [
+        one["props"]
+        for one in client.config["components"]
+        if one["props"].get("label") in FIELDS and one["props"].get("name") == "given"
+    ]
+    assert sorted(props["label"] for props in shown) == sorted(names)
+    assert not any(props["visible"] for props in shown)

@@ -99,8 +99,8 @@ class TestTiles:
     @pytest.mark.parametrize(
         ("said", "mark", "spoken"),
         [
-            (answer(0), "✓ same", "random: cat, 60 %, same as with every patch"),
-            (answer(1), "✗ differs", "random: dog, 60 %, differs from every patch"),
+            (answer(0), "= same", "random: cat, 60 %, same as with every patch"),
+            (answer(1), "≠ differs", "random: dog, 60 %, differs from every patch"),
             (None, "… running", "random: running"),
         ],
     )
@@ -198,7 +198,7 @@ class TestFilm:
     def test_each_cell_says_its_decision_and_where_it_flips(self) -> None:
         html = film_cells(cells((1, 0, 0, None, 0, 1)), answer(0))
         buttons = list(parsed(html).iter("button"))
-        assert [button.findtext("i") for button in buttons] == ["✗", "✓", "✓", "…", "✓", "✗"]
+        assert [button.findtext("i") for button in buttons] == ["≠", "=", "=", "…", "=", "≠"]
         assert [button.findtext("em") for button in buttons] == ["", "flip", "", "", "", "flip"]
         assert buttons[0].get("aria-label") == (
             "Level 1, 1 of 6 patches: dog, 60 % sure, not what it says with every patch"

@@ -26,6 +26,7 @@ from tinydrop.ui.compare.bout import Contest, student_entrant
 from tinydrop.ui.compare.handlers import START_LEVEL, Compare
 from tinydrop.ui.compare.study import CompareStudy
 from tinydrop.ui.compare.wiring import LEVELLED, PLACED, STAGED
+from tinydrop.ui.compare.words import scales
 from tinydrop.ui.kit.answering import Updates
 from tinydrop.ui.kit.look import BUNDLED, Look
 from tinydrop.ui.kit.samples import Sample
@@ -133,7 +134,7 @@ class TestDuel:
             same = one.answer.class_index == full.class_index
             assert one.answer.name in html
             assert percent(one.answer.confidence).replace("<", "&lt;") in html
-            assert ("✓ same" in html, "✗ differs" in html) == (same, not same)
+            assert ("= same" in html, "≠ differs" in html) == (same, not same)
             assert f"{100 * one.target_macs / full_macs:.0f} %" in html
             assert (" % + " in html) == (one.macs > one.target_macs) == METHODS[name].reads_map
         same = sum(one.answer.class_index == full.class_index for one in contenders.values())
@@ -184,6 +185,36 @@ class TestDuel:
         assert set(shown) <= {*STAGED, "gallery"}
         assert set(page.slide(contest, 8, *CONTROLS)) <= set(LEVELLED)
         assert set(page.place(contest, 8, *CONTROLS)) <= set(PLACED)
+
+    @pytest.mark.parametrize("temperature", [1.0, 0.4, 2.5])
+    def test_the_guidance_is_as_sure_as_on_explore(
+        self, page: Compare, look: Look, temperature: float
+    ) -> None:
+        warm = look.at_temperature(temperature)
+        page.studio.answer(warm)
+        scene = page.studio.scene(warm)
+        assert scene is not None
+        contest, shown = opened(page, warm)
+        sure = percent(scene.result.confidence).replace("<", "&lt;").replace(">", "&gt;")
+        assert f"</i> {sure}</span>" in tile(shown["tiles"], "guidance")
+        assert scales(temperature) in shown["tiles"]
+        large = page.choose(contest, "guidance", START_LEVEL, *CONTROLS)["open"]
+        assert f"<b>{sure}</b>" in large
+        assert scales(temperature) in large
+
+    def test_another_temperature_on_explore_is_followed_without_a_model(
+        self, page: Compare, look: Look, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        contest, shown = opened(page, look)
+        for stage in ("guide", "rank", "select", "classify"):
+            monkeypatch.setattr(TinyDrop, stage, None)
+        moved = page.open(contest, look.at_temperature(3.0), START_LEVEL, *CONTROLS)
+        new = moved["contest"]
+        assert isinstance(new, Contest)
+        assert new.temperature == 3.0
+        assert tile(moved["tiles"], "guidance") != tile(shown["tiles"], "guidance")
+        assert tile(moved["tiles"], "target") == tile(shown["tiles"], "target")
+        assert look.at_temperature(float("nan")) is look
 
     def test_a_target_that_fails_is_not_asked_again_and_again(
         self, folder: Path, look: Look, monkeypatch: pytest.MonkeyPatch

@@ -84,7 +84,7 @@ class TestOpened:
         html = opened_html(self.ONE, answer(0), 100_000_000)
         assert "50.0 million MACs, 50 % of the full target" in html
         assert "with guidance and map 60.0 million MACs, <b>60 %</b>" in html
-        assert "✗ differs" in html
+        assert "≠ differs" in html
         heights = [float(h) for h in re.findall(r'cp-some"[^>]*height="([\d.]+)"', html)]
         assert heights[1] / heights[0] == pytest.approx(0.5, abs=0.01)
         assert heights[2] / heights[0] == pytest.approx(0.25, abs=0.01)

@@ -11,7 +11,7 @@ from tinydrop.cli.common import add_pair, add_selector, pair_of
 from tinydrop.cli.pictures import add_photos, each_photo, photos_of
 from tinydrop.core.budget import BUDGET_RULES
 from tinydrop.core.errors import SettingError
-from tinydrop.core.results import DropResult
+from tinydrop.core.results import DropResult, Truth
 
 if TYPE_CHECKING:
     from tinydrop.pipeline import TinyDrop
@@ -30,12 +30,16 @@ def add_run(commands: argparse._SubParsersAction[Any]) -> None:
     run.add_argument(
         "--compare-full", action="store_true", help="also run the target on every patch"
     )
+    run.add_argument(
+        "--truth", metavar="CLASS", help="what the pictures show: says whether answers are right"
+    )
     run.add_argument("--json", action="store_true", help="print one JSON array")
     run.add_argument("--save", type=Path, metavar="DIR", help="write pictures and JSON there")
     run.set_defaults(command=_run)
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    from tinydrop.models.truth import named_truth
     from tinydrop.pipeline import TinyDrop, check_selector
 
     check_selector(arguments.selector)
@@ -43,6 +47,7 @@ def _run(arguments: argparse.Namespace) -> int:
     drop = TinyDrop(pair_of(arguments))
     given = {name: getattr(arguments, name) for name in ("tau", "gamma", "temperature", "rule")}
     drop.setting(**{k: v for k, v in given.items() if v is not None})  # refused before any work
+    truth = None if arguments.truth is None else named_truth(arguments.truth, drop.pair)
     save = _Saver(arguments.save) if arguments.save is not None else None
 
     def work(photo: Path) -> tuple[dict[str, object], str]:
@@ -55,7 +60,8 @@ def _run(arguments: argparse.Namespace) -> int:
         )
         if save is not None:
             save(photo, drop, result)
-        return result.to_dict() | {"file": str(photo)}, _sentence(result)
+        row = result.to_dict() | {"file": str(photo)} | _judged(result, truth)
+        return row, _sentence(result, truth)
 
     return each_photo(photos, work, as_json=arguments.json)
 
@@ -108,24 +114,42 @@ class _Saver:
             ) from error
 
 
-def _sentence(result: DropResult) -> str:
-    """Return one result as a line for a person."""
+def _judged(result: DropResult, truth: Truth | None) -> dict[str, object]:
+    """Return whether the answer is right and whether it is the full target's, where known."""
+    judged: dict[str, object] = {}
+    if result.full is not None:
+        judged["agrees"] = result.final.class_index == result.full.class_index
+    if truth is not None:
+        judged |= {"truth": truth.name, "right": truth.right(result.final)}
+    return judged
+
+
+def _sentence(result: DropResult, truth: Truth | None = None) -> str:
+    """Return one result as a line for a person: the answer, what came of it, and its cost."""
     cost = f"{result.macs.total / 1e9:.3f} of {result.macs.full_target / 1e9:.3f} GMACs, " + (
         f"{100 * result.macs.saved:.0f} % saved"
         if result.macs.saved >= 0
         else f"{-100 * result.macs.saved:.0f} % MORE than the full target"
     )
+    tau, temperature = result.setting.tau, result.setting.temperature
+    scale, raw = ("", "") if temperature == 1 else (f" at T {temperature:.3g}", ", raw")
     if result.exited:
         says = (
-            f"guidance is {100 * result.confidence:.0f} % sure (> tau {result.setting.tau:g}): "
+            f"guidance is {100 * result.confidence:.0f} % sure{scale} (> tau {tau:g}): "
             f"{result.guidance.name}"
         )
     else:
         says = (
-            f"guidance is {100 * result.confidence:.0f} % sure ({result.guidance.name}); "
+            f"guidance is {100 * result.confidence:.0f} % sure{scale} ({result.guidance.name}); "
             f"target on {result.kept} of {result.patches} patches: {result.final.name} "
-            f"({100 * result.final.confidence:.0f} %)"
+            f"({100 * result.final.confidence:.0f} %{raw})"
         )
-    full = "" if result.full is None else f"; on every patch: {result.full.name}"
+    judged = _judged(result, truth)
+    full = ""
+    if result.full is not None:
+        other = "the same" if judged["agrees"] else "another answer"
+        full = f"; target on every patch: {result.full.name}, {other}"
+    if truth is not None:
+        full += "; right" if judged["right"] else f"; wrong, it is {truth.name}"
     notes = "".join(f"\n  {warning}" for warning in result.warnings)
     return f"{result.file}: {says}{full}. {cost}.{notes}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from tinydrop.core.results import DropResult, Prediction
+from tinydrop.core.results import Answer, DropResult
 from tinydrop.core.tokens import PatchGrid, Saliency, TokenSelection, mask_outline
 from tinydrop.pipeline.render.palette import (
     ACCENT,
@@ -18,7 +18,14 @@ from tinydrop.pipeline.render.palette import (
     heat_colours,
     rgb,
 )
-from tinydrop.pipeline.render.words import amount, decision_parts, macs_unit, percent, plain_text
+from tinydrop.pipeline.render.words import (
+    amount,
+    decision_parts,
+    heat_words,
+    macs_unit,
+    percent,
+    plain_text,
+)
 
 HEAT_OPACITY = 0.45
 VEIL_OPACITY = 0.74
@@ -161,22 +168,21 @@ def _draw_costs(draw: ImageDraw.ImageDraw, result: DropResult, top: int) -> int:
 
 
 def _draw_answers(draw: ImageDraw.ImageDraw, result: DropResult, top: int) -> int:
-    columns: list[tuple[str, str, tuple[Prediction, ...]]] = [
-        ("Guidance", "the small model", result.guidance.top())
-    ]
+    columns: list[tuple[str, str, Answer]] = [("Guidance", "", result.guidance)]
     if result.target is not None:
         kept = f"{result.kept} of {result.patches}"
-        columns.append(("Target, kept patches", kept, result.target.top()))
+        columns.append(("Target, kept patches", f"{kept}; ", result.target))
     if result.full is not None:
         every = f"{result.patches} of {result.patches}"
-        columns.append(("Target, all patches", every, result.full.top()))
+        columns.append(("Target, all patches", f"{every}; ", result.full))
     bottom = top
-    for index, (title, note, predictions) in enumerate(columns):
+    for index, (title, note, answer) in enumerate(columns):
         x, y, width = MARGIN + 362 * index, top, 332
         _text(draw, (x, y), title, 18, INK)
-        _text(draw, (x + width, y + 2), note, 15, MUTED, anchor="ra")
+        scale = heat_words(answer.temperature)
+        _text(draw, (x + width, y + 2), f"{note}{scale}", 15, MUTED, anchor="ra")
         y += 30
-        for rank, prediction in enumerate(predictions):
+        for rank, prediction in enumerate(answer.top()):
             draw.rounded_rectangle((x, y, x + width, y + 26), 5, fill=TRACK)
             length = round(width * prediction.probability)
             colour = SOFT if rank == 0 else LINE

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tinydrop.core.results import DropResult, Truth
+from tinydrop.core.results import Answer, DropResult, Truth
 
 
 @dataclass(frozen=True)
@@ -48,16 +48,17 @@ def decision_parts(result: DropResult, truth: Truth | None = None) -> tuple[Part
         result: the run.
         truth: what the picture shows; None where that is not known.
     """
-    return (*_decision(result), *_judged(result, truth))
+    running = not result.exited and result.target is None
+    return (*_decision(result), *(() if running else judged_parts(result.final, truth)))
 
 
-def _judged(result: DropResult, truth: Truth | None) -> tuple[Part, ...]:
-    """Return whether the answer is right; nothing while there is none or nobody knows."""
-    if truth is None or (not result.exited and result.target is None):
+def judged_parts(answer: Answer, truth: Truth | None) -> tuple[Part, ...]:
+    """Return in a sentence whether an answer is right; nothing where nobody knows."""
+    if truth is None:
         return ()
     if truth.name is None:
         return (Part(" No answer can be right: the pair has no class for what is shown."),)
-    if truth.right(result.final):
+    if truth.right(answer):
         return (Part(" That is "), Part("right", strong=True), Part("."))
     return (
         Part(" That is "),

@@ -223,7 +223,7 @@ def _say(comparison: Comparison, *, stopped: bool) -> str:
     stage, full = comparison.stage, comparison.full.answer
     parts = say_parts(
         stage.selection.num_keep, comparison.grid.num_patches, _title(stage), stage.positions,
-        stage.answer, full,
+        stage.answer, full, comparison.still.truth,
     )  # fmt: skip
     state = ""
     if comparison.urgent:

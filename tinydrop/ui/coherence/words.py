@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from tinydrop.core.results import Answer
-from tinydrop.pipeline.render import Part, percent
+from tinydrop.core.results import Answer, Truth
+from tinydrop.pipeline.render import Part, judged_parts, percent
 
 ARRANGEMENT_TITLES: Mapping[str, str] = MappingProxyType(
     {
@@ -182,8 +182,9 @@ def say_parts(
     positions: str,
     answer: Answer | None,
     full: Answer | None,
+    truth: Truth | None = None,
 ) -> tuple[Part, ...]:
-    """Return in one sentence what the target says of the stage, in parts.
+    """Return what the target says of the stage, whether all patches say so and whether it is right.
 
     Args:
         num_keep: K on the stage.
@@ -192,6 +193,7 @@ def say_parts(
         positions: a name in ``POSITION_MODES``.
         answer: the target's answer; None while it is running.
         full: its answer on every patch; None while it is running.
+        truth: what the picture shows, where that is known.
     """
     looks = Part(f"{num_keep} of {patches}", strong=True)
     placed = {
@@ -207,11 +209,13 @@ def say_parts(
         Part("The target looked at "), looks, which, Part(" and says "),
         Part(answer.name, strong=True), Part(f", {percent(answer.confidence)} sure"),
     )  # fmt: skip
+    right = judged_parts(answer, truth)
     if full is None or (num_keep == patches and positions == "right"):
-        return (*said, Part("."))
+        return (*said, Part("."), *right)
     if full.class_index == answer.class_index:
-        return (*said, Part(", as it does with all of them."))
-    return (*said, Part(", but with all of them it says "), Part(full.name, strong=True), Part("."))
+        return (*said, Part(", as it does with all of them."), *right)
+    other = (Part(", but with all of them it says "), Part(full.name, strong=True), Part("."))
+    return (*said, *other, *right)
 
 
 def signed(value: float) -> str:

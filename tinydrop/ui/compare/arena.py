@@ -176,11 +176,9 @@ class Arena:
         spec = drop.pair.target.spec
         grid, everything = spec.grid, spec.grid.num_patches
         whole = budget_of(spec, BUDGET_LEVELS)
-        # The same number as on the Explore page: its confidence is calibrated, the target's raw.
-        calibrated = replace(guide.answer, temperature=drop.pair.setting.temperature)
         yardsticks = (
             Entrant("target", full, whole, blocks=(everything,) * spec.depth, left=everything),
-            Entrant("guidance", calibrated, 0, drop.cost(0).guidance),
+            Entrant("guidance", guide.answer, 0, drop.cost(0).guidance),
         )
         slims = tuple(slim(one.model, drop, guide) for one in self.students)
         students = tuple(

@@ -7,7 +7,7 @@ No gradio and no models in here: a ``Contest`` is what a visitor wants to see, a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -28,12 +28,27 @@ class Contest:
     """One visitor's wish.
 
     Attributes:
-        look: picture and pair; its selector and setting play no part.
+        look: picture and pair; of its setting only the temperature plays a part, in how sure the
+            guidance is, and its selector none.
         opened: what is shown large: a method, a student, ``target`` or ``guidance``.
     """
 
     look: Look
     opened: str = REFERENCE
+
+    @property
+    def temperature(self) -> float:
+        """T of the guidance's probabilities, the same as on the Explore page."""
+        return self.look.setting.temperature
+
+    def said(self, one: Entrant) -> Answer:
+        """Return an entrant's answer as the page shows it: the guidance's at the setting's T.
+
+        The target's, and those of what runs in its place, are raw.
+        """
+        if one.key != "guidance":
+            return one.answer
+        return replace(one.answer, temperature=self.temperature)
 
 
 @dataclass(frozen=True, eq=False)

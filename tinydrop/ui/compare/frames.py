@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from tinydrop.core.budget import num_keep
 from tinydrop.core.results import softmax
@@ -14,14 +15,15 @@ from tinydrop.ui.compare.slim import Module, SlimStudent, slim_html
 from tinydrop.ui.compare.tiles import Section, Tile, tiles_html
 from tinydrop.ui.compare.words import (
     GROUPS,
-    GUIDANCE_NOTE,
     RANKERS,
     TARGET_NOTE,
     TRAINED,
     depth_words,
+    guidance_note,
     method_note,
     method_title,
     millions,
+    scales,
     share,
     tile_title,
 )
@@ -34,6 +36,7 @@ from tinydrop.ui.kit.texts import FAILED
 Frame = dict[str, str]
 Large = Callable[[Still, Entrant], str]
 """Gives what became of the patches, large, as a data address."""
+YARDSTICKS = "Nothing is dropped; the slider moves neither."
 NO_STUDENT = (
     '<p class="td-hint">No trained student of this pair is bundled; '
     "<code>python -m tinydrop train sit --teacher bundled</code> trains one.</p>"
@@ -61,14 +64,19 @@ def moving(
         words: student -> what it does.
         large: draws the one that is open.
     """
-    full = still.full
-    same = sum(one.answer.class_index == full.class_index for one in bout.methods.values())
+    full, truth = still.full, still.truth
+    answers = [one.answer for one in bout.methods.values()]
+    same = sum(answer.class_index == full.class_index for answer in answers)
+    right = None if truth is None else (sum(map(truth.right, answers)), truth)
+    budget = share(bout.budget, still.full_macs)
     return {
-        "say": said_html(
-            same, len(bout.methods), full, share(bout.budget, still.full_macs), len(bout.absent)
-        ),
+        "say": said_html(same, len(answers), full, budget, len(bout.absent), right),
         "tiles": tiles_html(
-            _sections(still, bout, words), full, still.full_macs, contest.opened, still.truth
+            _sections(still, bout, contest, words),
+            full,
+            still.full_macs,
+            contest.opened,
+            still.truth,
         ),
         "open": opened(still, bout, contest, words, large),
     }
@@ -140,6 +148,7 @@ def opened(
             f'<p class="td-waiting">Absent at this level: {escape(reason)}.</p></div>'
         )
     note = method_note(key) or f"Trained: {words.get(key, '')}."
+    note = guidance_note(contest.temperature) if key == "guidance" else note
     return opened_html(
         Opened(
             title=method_title(key),
@@ -147,7 +156,7 @@ def opened(
             picture=large(still, one),
             alt=f"{method_title(key)}: {_left(one) or 'no target runs'}",
             caption=_caption(one, trained=key not in METHODS),
-            answer=one.answer,
+            answer=contest.said(one),
             macs=one.macs,
             guide=one.guide,
             guide_words="the guidance" if key == "guidance" else "guidance and map",
@@ -230,18 +239,22 @@ def still_frame(still: Still, contest: Contest, sample: Sample | None, words: Ma
     }
 
 
-def _sections(still: Still, bout: Bout, words: Mapping[str, str]) -> list[Section]:
+def _sections(
+    still: Still, bout: Bout, contest: Contest, words: Mapping[str, str]
+) -> list[Section]:
     target, guidance = still.yardsticks
+    guide = replace(guidance, answer=contest.said(guidance))
+    note = guidance_note(contest.temperature)
     first = (
         _tile(target, "full target", TARGET_NOTE, still.pictures),
-        _tile(guidance, tile_title("guidance"), GUIDANCE_NOTE, still.pictures),
+        _tile(guide, tile_title("guidance"), note, still.pictures),
     )
     trained = tuple(
         _tile(one, one.key, f"Trained: {words.get(one.key, '')}.", still.pictures)
         for one in still.students
     )
     sections = [
-        Section("Yardsticks", "Nothing is dropped; the slider moves neither.", first, narrow=True),
+        Section("Yardsticks", f"{YARDSTICKS} {scales(contest.temperature)}", first, narrow=True),
         Section(TRAINED.title, TRAINED.note, trained, narrow=True),
     ]
     for group in GROUPS:

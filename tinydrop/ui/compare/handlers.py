@@ -52,13 +52,17 @@ class Compare:
         return self.studio.pipeline(BUNDLED).pair.target.spec.depth
 
     def open(self, contest: Contest | None, explored: Look, *values: Any) -> Updates:
-        """Fill the page when it is first shown, with the picture that is on Explore's stage."""
+        """Fill the page when it is first shown, with the picture that is on Explore's stage.
+
+        How sure the guidance is follows the temperature on Explore, whenever the page is shown.
+        """
         if contest is not None:
-            return {}
+            return self._at(contest, explored, values)
 
         def work() -> Updates:
             setting = self.studio.pipeline(BUNDLED).pair.setting
             look = Look(explored.source, explored.name, explored.sample, BUNDLED, setting)
+            look = _at_temperature(look, explored)
             return self._staged(Contest(look), values) | {"gallery": self._gallery}
 
         return told(lambda: {"message": ""} | work(), PAGE)
@@ -210,6 +214,13 @@ class Compare:
             return {}
         return {**frames.place(still, places, chosen, level, self.arena.large, stopped=stopped)}
 
+    def _at(self, contest: Contest, explored: Look, values: tuple[Any, ...]) -> Updates:
+        """Return the page at the temperature of Explore; nothing where it stands there already."""
+        new = replace(contest, look=_at_temperature(contest.look, explored))
+        if new == contest:
+            return {}
+        return told(lambda: {"contest": new} | self._levelled(new, values), PAGE)
+
     def _opened(self, still: Still, bout: Bout, contest: Contest) -> str:
         return frames.opened(still, bout, contest, self._words, self.arena.large)
 
@@ -226,6 +237,14 @@ class Compare:
             return {}
         cleared: Updates = {} if quiet else {"message": ""}
         return told(lambda: cleared | work(contest), PAGE, lambda: otherwise or {})
+
+
+def _at_temperature(look: Look, explored: Look) -> Look:
+    """Return the look at the temperature of Explore's, which belongs to Explore's pair."""
+    if explored.pair != look.pair:
+        return look
+    setting = replace(look.setting, temperature=explored.setting.temperature)
+    return replace(look, setting=setting)
 
 
 def _place(values: Sequence[Any], depth: int) -> tuple[int, str]:

@@ -70,7 +70,14 @@ def opened_html(
     )
 
 
-def said_html(same: int, ran: int, full: Answer | None, cost: str, absent: int) -> str:
+def said_html(
+    same: int,
+    ran: int,
+    full: Answer | None,
+    cost: str,
+    absent: int,
+    right: tuple[int, Truth] | None = None,
+) -> str:
     """Return in one sentence how the duel goes.
 
     Args:
@@ -79,6 +86,7 @@ def said_html(same: int, ran: int, full: Answer | None, cost: str, absent: int) 
         full: the full target's answer; None while it is running.
         cost: the budget as a share of the full target.
         absent: methods that cannot cost so little.
+        right: how many of those that ran are right, and what is right; None where nobody knows.
     """
     if full is None:
         return '<p class="td-say" aria-live="polite">The target is running under each method…</p>'
@@ -86,8 +94,17 @@ def said_html(same: int, ran: int, full: Answer | None, cost: str, absent: int) 
     return (
         f'<p class="td-say" aria-live="polite">Within <b>{cost}</b> of the target’s cost, '
         f"<b>{same} of {ran}</b> methods name the class that the full target names, "
-        f"<b>{escape(full.name)}</b>.{others}</p>"
+        f"<b>{escape(full.name)}</b>.{_rights(ran, right)}{others}</p>"
     )
+
+
+def _rights(ran: int, right: tuple[int, Truth] | None) -> str:
+    if right is None:
+        return ""
+    count, truth = right
+    if truth.name is None:
+        return " None is right: the pair has no class for what is shown."
+    return f" <b>{count} of {ran}</b> are right: it is <b>{escape(truth.name)}</b>."
 
 
 def _top(answer: Answer) -> str:

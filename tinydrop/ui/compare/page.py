@@ -35,8 +35,9 @@ COUNTED = {
     "tiles": "<p>Every method runs the dearest of its plans whose target MACs are within the "
     "budget, so each stays a little below it. Grad-CAM and what builds on it need the guidance and "
     "its map on top: the lighter part of a bar, after the plus.</p>"
-    "<p>✓ same: the class is the one that the target names on every patch. That need not be the "
-    "right one. TinyDrop’s early exit plays no part here.</p>",
+    "<p>= same: the class is the one that the target names on every patch, which need not be the "
+    "right one; whether it is right is said of the samples, whose subject is known. TinyDrop’s "
+    "early exit plays no part here.</p>",
     "place": "<p>K is the largest number of patches with which the target, dropping once after "
     "that many blocks, stays within the budget of the slider above. Random is one draw, always the "
     "same for a picture. Reading the class attention of the block before costs a little too.</p>",

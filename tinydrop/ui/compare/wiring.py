@@ -12,6 +12,7 @@ from tinydrop.ui.compare.handlers import Compare
 from tinydrop.ui.compare.study import CompareStudy
 from tinydrop.ui.kit.answering import Updates
 from tinydrop.ui.kit.frames import alert
+from tinydrop.ui.kit.look import Look
 from tinydrop.ui.kit.wiring import MODEL, QUICK, Parts, keyed, named, payload, some
 
 EACH: dict[str, Any] = {"trigger_mode": "multiple"} | QUICK
@@ -28,9 +29,13 @@ def wire_compare(
     """Connect the page's events to its handlers; ``shown.select`` fires whenever it is shown."""
     contest = parts["contest"]
     controls = [parts["level"], parts["block"], parts["ranker"]]
+
+    def opened(known: Any, explored: Look, temperature: Any, *values: Any) -> Any:
+        return keyed(parts, compare.open(known, explored.at_temperature(temperature), *values))
+
     shown.select(
-        named(parts, compare.open),
-        [contest, explore_parts["look"], *controls],
+        opened,
+        [contest, explore_parts["look"], explore_parts["temperature"], *controls],
         some(parts, (*STAGED, "gallery")),
         **QUICK,
     )

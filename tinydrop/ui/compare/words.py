@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from tinydrop.models.reduction import DropStep, MergeStep, PruneStep, Step
+from tinydrop.pipeline.render import heat_words
 from tinydrop.studies.comparison import METHODS
 
 
@@ -64,10 +65,7 @@ RANKERS: Mapping[str, str] = MappingProxyType(
 """Who may choose the patches that go on from a block: key -> its name on the page."""
 
 TARGET_NOTE = "The target as it is, on every patch: the yardstick of this page."
-GUIDANCE_NOTE = (
-    "The small model that looks first; its answer alone, without the target. Its confidence is "
-    "calibrated with the pair’s temperature, as on the Explore page; the target’s is raw."
-)
+GUIDANCE_NOTE = "The small model that looks first; its answer alone, without the target."
 
 _TITLES: Mapping[str, str] = MappingProxyType(
     {
@@ -188,6 +186,22 @@ def step_words(step: Step, depth: int) -> str:
         return f"{step.removed} merged {where}"
     fused = isinstance(step, PruneStep) and step.fused
     return f"pruned {where}{', the rest fused' if fused else ''}"
+
+
+def scales(temperature: float) -> str:
+    """Return how the guidance's confidence and the target's are made, in one sentence.
+
+    Args:
+        temperature: of the setting, the same as on the Explore page.
+    """
+    if temperature == 1.0:
+        return "Confidences are raw, T = 1."
+    return f"The guidance’s confidence is {heat_words(temperature)}; the target’s is raw, T = 1."
+
+
+def guidance_note(temperature: float) -> str:
+    """Return what the guidance alone is, and on which scale its confidence is."""
+    return f"{GUIDANCE_NOTE} {scales(temperature)}"
 
 
 def millions(macs: float) -> str:

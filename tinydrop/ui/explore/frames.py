@@ -167,10 +167,10 @@ def foot(pair: Pair) -> str:
     )
 
 
-def saved_png(scene: Scene, at: int) -> str:
+def saved_png(scene: Scene, at: int, truth: Truth | None = None) -> str:
     """Return the overlay with its caption as a link that downloads it; ``at`` makes it new."""
     crop = scene.guide.view.crop(scene.guide.picture, STAGE_SIDE)
-    caption = plain_text(decision_parts(scene.result))
+    caption = plain_text(decision_parts(scene.result, truth))
     picture = overlay_image(crop, scene.saliency, scene.result.selection, caption=caption)
     return _file(data_uri(picture), f"{_stem(scene)}-tinydrop.png", at)
 

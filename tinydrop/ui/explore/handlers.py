@@ -219,8 +219,11 @@ class Explore:
         def work() -> Updates:
             new = Controls(values).applied(look)
             self.studio.answer(new)
-            write = frames.saved_png if kind == "png" else frames.saved_json
-            return {"files": write(self._known(new), at)}
+            scene = self._known(new)
+            if kind == "png":
+                truth = truth_of(self._sample(scene), scene.pair)
+                return {"files": frames.saved_png(scene, at, truth)}
+            return {"files": frames.saved_json(scene, at)}
 
         return self._told(work)
 

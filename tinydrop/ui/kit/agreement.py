@@ -13,13 +13,14 @@ def agreement(
     Args:
         answer: None while it is running.
         full: the full target's; None likewise.
-        truth: what the picture shows: where that is known, the word also says right or wrong.
+        truth: what the picture shows: where that is known, the word also says right or wrong. The
+            mark is of agreement alone, so that no tick stands beside a wrong answer.
     """
     if answer is None or full is None:
         return "ch-wait", "…", "running"
     judged = ""
-    if truth is not None and truth.name is not None:
+    if truth is not None:
         judged = ", right" if truth.right(answer) else ", wrong"
     if answer.class_index == full.class_index:
-        return "ch-same", "✓", f"same{judged}"
-    return "ch-other", "✗", f"differs{judged}"
+        return "ch-same", "=", f"same{judged}"
+    return "ch-other", "≠", f"differs{judged}"

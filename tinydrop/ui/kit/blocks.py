@@ -8,6 +8,8 @@ from typing import Any
 import gradio as gr
 from gradio.server_messages import ProcessCompletedMessage
 
+from tinydrop.core.errors import quoted
+
 SESSIONS_HELD = 500
 """Sessions whose state is kept; one holds about 70 kB, identifiers and no pictures."""
 CLOSED_HELD = 32
@@ -151,6 +153,6 @@ def _unreadable(wanted: int, inputs: Any) -> str:
             "that shall be the pair's own."
         )
     return (
-        f"The picture must be an uploaded file, got {str(inputs)[:120]!r}; send it to "
+        f"The picture must be an uploaded file, got {quoted(inputs)}; send it to "
         "/gradio_api/upload first, or let gradio_client's handle_file do so."
     )

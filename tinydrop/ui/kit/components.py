@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
 from gradio.data_classes import FileData
+from gradio_client.utils import is_file_obj_with_meta
 
-NOT_A_FILE = "Upload the picture as a file; addresses of other machines are not opened."
+NOT_A_FILE = (
+    "Upload the picture as a file; neither addresses of other machines nor paths of this one are "
+    "opened."
+)
 
 
 def read_asset(name: str) -> str:
@@ -28,76 +32,73 @@ class _OnlyUploads:
         return moved
 
 
-class UploadedFile(_OnlyUploads, gr.File):  # type: ignore[misc]
-    """A file input of the public endpoint; the handler gets the path of the uploaded copy."""
+class Given(gr.Textbox):  # type: ignore[misc]
+    """A value of the public endpoint, handed on as it was sent; the handler says what is wrong.
 
-    def __init__(self, about: str, **kwargs: Any) -> None:
-        self._about = about
-        super().__init__(**kwargs)
+    Without an ``__init__`` of its own: gradio reads from its arguments what the page is told, and
+    would forget that it is hidden.
+
+    Attributes:
+        kind: JSON's name of its type.
+        example: a value that works, for the API panel's ready-made calls.
+    """
+
+    kind: str = "string"
+    example: Any = ""
+
+    def get_block_name(self) -> str:
+        """Use gradio's own field in the browser."""
+        return "textbox"
+
+    def preprocess(self, payload: Any) -> Any:
+        """Return what was sent."""
+        return payload
 
     def api_info(self) -> dict[str, Any]:
-        """Describe the value as gradio's file does, in our words."""
-        return {**super().api_info(), "additional_description": self._about}
+        """Return the JSON type and the description that the API panel shows."""
+        return {"type": self.kind, "additional_description": str(self.info)}
 
     def example_payload(self) -> Any:
-        """Return a photograph, where gradio's own example is a PDF."""
-        return gr.Image().example_payload()
+        """Return a value that works."""
+        return self.example
 
     def example_value(self) -> Any:
-        """Return a photograph, where gradio's own example is a PDF."""
-        return gr.Image().example_value()
-
-    def get_block_name(self) -> str:
-        """Use gradio's own file component in the browser."""
-        return "file"
-
-    def preprocess(self, payload: Any) -> str | None:
-        """Return the path of the upload; nothing is decoded here."""
-        return None if payload is None else str(payload.path)
+        """Return the same."""
+        return self.example
 
 
-class ApiNumber(gr.Number):  # type: ignore[misc]
-    """A number of the public endpoint, left out for the pair's own; refused by the core alone."""
-
-    def __init__(self, about: str, example: float, **kwargs: Any) -> None:
-        self._about, self._example = about, example
-        super().__init__(None, visible=False, **kwargs)
-
-    def get_block_name(self) -> str:
-        """Use gradio's own number in the browser."""
-        return "number"
-
-    def api_info(self) -> dict[str, Any]:
-        """Describe the value."""
-        return {**super().api_info(), "additional_description": self._about}
-
-    def example_payload(self) -> float:
-        """Return a value that works."""
-        return self._example
+class GivenPicture(_OnlyUploads, Given):
+    """The endpoint's picture: an uploaded file as a path, or a bundled photograph's name."""
 
     def preprocess(self, payload: Any) -> Any:
-        """Return what came: one sentence on a wrong value is the core's work."""
-        return payload
+        """Return the path of an upload as a ``Path``, anything else as it was sent.
+
+        Gradio has checked by now that a file's path is an upload's. What does not say that it is a
+        file was not checked, and is no file.
+        """
+        if not isinstance(payload, dict):
+            return payload
+        uploads = Path(self.GRADIO_CACHE).resolve()
+        if is_file_obj_with_meta(payload):
+            path = Path(payload["path"]).resolve()
+            if path.is_relative_to(uploads):
+                return path
+        raise gr.Error(NOT_A_FILE, print_exception=False)
 
 
-class ApiChoice(gr.Dropdown):  # type: ignore[misc]
-    """One of several names for the public endpoint; refused by the core alone."""
+def given(component: type[Given], name: str, info: str, example: Any, kind: str) -> Given:
+    """Return a hidden input of the endpoint, described for those who call it.
 
-    def __init__(self, about: str, names: Sequence[str], **kwargs: Any) -> None:
-        self._about = about
-        super().__init__(list(names), value=None, visible=False, **kwargs)
-
-    def get_block_name(self) -> str:
-        """Use gradio's own dropdown in the browser."""
-        return "dropdown"
-
-    def api_info(self) -> dict[str, Any]:
-        """Describe the value."""
-        return {**super().api_info(), "additional_description": self._about}
-
-    def preprocess(self, payload: Any) -> Any:
-        """Return what came: one sentence on a wrong value is the core's work."""
-        return payload
+    Args:
+        component: of which kind it is.
+        name: of the parameter.
+        info: what it is.
+        example: a value that works.
+        kind: JSON's name of its type.
+    """
+    part = component(label=name, info=info, visible=False)
+    part.kind, part.example = kind, example
+    return part
 
 
 class Dropzone(_OnlyUploads, gr.HTML):  # type: ignore[misc]

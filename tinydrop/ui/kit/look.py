@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from tinydrop.core.budget import Setting
 from tinydrop.core.errors import SettingError
@@ -40,3 +41,10 @@ class Look:
         check_selector(self.selector)
         if self.pair not in SHIPPED and self.pair not in PRESETS:
             raise SettingError(f"There is no pair {self.pair!r}; choose one from the list.")
+
+    def at_temperature(self, temperature: Any) -> Look:
+        """Return the look at the temperature that a control shows; the same where it is none."""
+        try:
+            return replace(self, setting=replace(self.setting, temperature=temperature))
+        except SettingError:
+            return self

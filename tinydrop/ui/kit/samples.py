@@ -14,6 +14,7 @@ from tinydrop.core.errors import SettingError
 from tinydrop.core.results import DropResult, Truth
 from tinydrop.data import open_picture
 from tinydrop.models.pairs import Pair
+from tinydrop.models.truth import find_truth
 
 
 @dataclass(frozen=True)
@@ -77,19 +78,9 @@ def find_sample(samples: Sequence[Sample], name: str) -> Sample:
     raise SettingError(f"There is no sample {name[:40]!r}; choose one from the gallery.")
 
 
-def right_class(sample: Sample, pair: Pair) -> str | None:
-    """Return which of the pair's classes the photograph shows; None if it has none for it."""
-    members = pair.info.get("members", {})
-    for name in pair.classes:
-        called = {*(part.strip() for part in name.split(",")), *members.get(name, ())}
-        if called & set(sample.truth):
-            return name
-    return None
-
-
 def truth_line(sample: Sample, pair: Pair) -> str:
     """Return which of the pair's classes the photograph shows, or that it has none for it."""
-    right = right_class(sample, pair)
+    right = find_truth(sample.truth, pair).name
     if right is None:
         return "the pair has no class for it, so no answer is right"
     return f"right would be “{right}”"
@@ -97,7 +88,7 @@ def truth_line(sample: Sample, pair: Pair) -> str:
 
 def truth_of(sample: Sample | None, pair: Pair) -> Truth | None:
     """Return what a photograph is known to show; None for a visitor's own picture."""
-    return None if sample is None else Truth(right_class(sample, pair))
+    return None if sample is None else find_truth(sample.truth, pair)
 
 
 def known_truth(name: str | None, pair: Pair) -> Truth | None:

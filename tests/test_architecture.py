@@ -322,6 +322,19 @@ def test_private_names_stay_in_their_folder() -> None:
     assert taken == []
 
 
+def test_no_module_looks_for_files_from_its_own_place() -> None:
+    """Bundled files lie elsewhere once the package is installed; ``assets`` knows where.
+
+    An errand alone needs the place: its child must import this very package.
+    """
+    asking = [
+        place
+        for place, path in SOURCES.items()
+        if "__file__" in {n.id for n in ast.walk(tree_of(path)) if isinstance(n, ast.Name)}
+    ]
+    assert [place for place in asking if not below(place, "studies.errands")] == []
+
+
 def test_public_names_are_reviewed() -> None:
     import tinydrop
 

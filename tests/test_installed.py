@@ -12,8 +12,11 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+from tinydrop import TinyDrop
 from tinydrop.core.assets import asset, assets_folder, sample_path
+from tinydrop.core.budget import Setting
 from tinydrop.core.errors import SettingError
+from tinydrop.ui.explore.snippets import python_snippet
 
 ROOT = Path(__file__).resolve().parents[1]
 RUN = """
@@ -31,7 +34,10 @@ print(json.dumps([tinydrop.__file__, str(assets_folder()), result.final.name, le
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with nothing in it but what `pip install` takes out of the project's wheel."""
+    """A folder with nothing in it but what `pip install` takes out of the project's wheel.
+
+    The wheel is made of the source distribution, the longest way: what that forgets is missing.
+    """
     folder = tmp_path_factory.mktemp("installed")
     source, wheels, place = folder / "source", folder / "wheels", folder / "place"
     listed = subprocess.run(
@@ -43,9 +49,12 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if (ROOT / name).is_file():
             (source / name).parent.mkdir(parents=True, exist_ok=True)
             os.link(ROOT / name, source / name)
+    pack = "from setuptools import build_meta; build_meta.build_sdist('packed')"
+    subprocess.run([sys.executable, "-c", pack], cwd=source, check=True, capture_output=True)
+    (packed,) = (source / "packed").glob("*.tar.gz")
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
     subprocess.run(
-        [*pip, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", wheels, source],
+        [*pip, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", wheels, packed],
         check=True, capture_output=True, cwd=folder,
     )  # fmt: skip
     (wheel,) = wheels.glob("*.whl")
@@ -77,6 +86,29 @@ def test_the_wheel_holds_what_the_app_needs(installed: Path) -> None:
         assert there == {p.relative_to(held / part) for p in _files(held / part)}
     static = {p.name for p in _files(ROOT / "tinydrop" / "ui") if p.suffix in (".css", ".js")}
     assert static <= {p.name for p in _files(installed / "tinydrop" / "ui")}
+
+
+@pytest.mark.parametrize("toggled", [(), (0, 27)])
+def test_what_is_copied_for_a_sample_runs_anywhere(
+    installed: Path, tmp_path: Path, toggled: tuple[int, ...]
+) -> None:
+    drop = TinyDrop("bundled")
+    guide, setting = drop.guide(sample_path("bison")), Setting(tau=1.0, gamma=0.7, temperature=1.3)
+    kept = drop.decide(guide, setting).num_keep
+    selected = drop.select(guide, kept, "gradcam", toggled=toggled)
+    target = drop.classify(guide, selected.selection)
+    result = drop.assemble(guide, setting, "gradcam", selected, target=target)
+    code = python_snippet(result, "bison", toggled, sample=True)
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+    done = subprocess.run(
+        [sys.executable, "-c", code + "import tinydrop\nprint(tinydrop.__file__)"],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+        env={**environment, "PYTHONPATH": str(installed)},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    said, module = done.stdout.splitlines()
+    assert said == f"{result.final.name} {result.kept} of {result.patches} patches"
+    assert Path(module).is_relative_to(installed)
 
 
 def test_the_metadata_names_every_requirement(installed: Path) -> None:

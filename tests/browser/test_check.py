@@ -68,6 +68,25 @@ def test_a_refused_model_says_why(models: Any) -> None:
     assert "cannot be a target" in models.inner_text("#ck-report .td-honest")
 
 
+def test_a_second_click_replaces_the_first_and_both_say_what_they_do(models: Any) -> None:
+    choose(models, "swin_base_patch4_window7_224")
+    models.wait_for_selector("#ck-report [data-action=stop]")
+    models.wait_for_function(
+        "document.querySelector('#ck-report').innerText.includes('swin_base_patch4_window7_224')"
+    )
+    choose(models, "test_vit3")
+    wait_for_say(models, "test_vit3 fits both roles")
+
+
+def test_a_check_is_stopped(models: Any) -> None:
+    choose(models, "swin_base_patch4_window7_224")
+    models.wait_for_function("document.querySelector('#ck-report').innerText.includes('of 5)')")
+    models.click("#ck-report [data-action=stop]")
+    models.wait_for_function(
+        "document.querySelector('#ck-report').innerText.startsWith('Stopped while')"
+    )
+
+
 class TestPhone:
     @pytest.fixture
     def context_options(self) -> dict[str, Any]:

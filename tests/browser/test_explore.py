@@ -78,6 +78,36 @@ def test_an_uploaded_picture_is_analysed_as_on_the_command_line(page: Any) -> No
     page.wait_for_function("!document.querySelector('.td-sample[aria-pressed=true]')")
 
 
+SEEN_TOGETHER = """
+window.seenTogether = [];
+(function look() {
+  const photo = document.querySelector('.td-photo')?.src.slice(-64);
+  const card = document.querySelector('#td-card-decision')?.innerText.split('\\n')[0];
+  const last = window.seenTogether.at(-1);
+  if (photo && card && (!last || last[0] !== photo || last[1] !== card)) {
+    window.seenTogether.push([photo, card]);
+  }
+  requestAnimationFrame(look);
+})()
+"""
+
+
+def test_the_old_verdict_is_never_under_a_new_picture(page: Any) -> None:
+    """Frame by frame: while the other picture's verdict is on its way, the card says it looks."""
+    before = settled(page)
+    old = page.get_attribute(".td-photo", "src")
+    page.evaluate(SEEN_TOGETHER)
+    page.set_input_files(".td-file", SAMPLES / "bison.jpg")
+    changed(page, before)
+    seen = page.evaluate("window.seenTogether")
+    new = page.get_attribute(".td-photo", "src")
+    assert new != old
+    with_new = [card for photo, card in seen if photo == new[-64:]]
+    assert with_new[0].startswith("Looking"), "it shows at once, before any model has looked"
+    assert before not in with_new
+    assert all(photo in (old[-64:], new[-64:]) for photo, _ in seen)
+
+
 @pytest.mark.thorough
 def test_a_pasted_picture_is_analysed(page: Any) -> None:
     before = settled(page)

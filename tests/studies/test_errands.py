@@ -35,7 +35,7 @@ def test_a_check_tells_its_phases_and_gives_the_same_report() -> None:
     assert children() == []
 
 
-def test_it_has_the_lowest_priority_and_ends_when_it_is_stopped() -> None:
+def test_it_has_a_low_priority_and_ends_when_it_is_stopped() -> None:
     seen: list[int] = []
 
     def should_stop() -> bool:
@@ -45,7 +45,7 @@ def test_it_has_the_lowest_priority_and_ends_when_it_is_stopped() -> None:
     with pytest.raises(ErrandError) as caught:
         list(run_errand("check", {"model": "eva02_enormous_patch14_clip_224"}, should_stop))
     assert caught.value.stopped
-    assert seen == [19]
+    assert seen == [min(19, psutil.Process().nice() + 10)]
     assert children() == []
 
 

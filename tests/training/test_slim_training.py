@@ -21,11 +21,12 @@ from tinydrop.models.pairs import load_pair_folder, load_slimmed, pair_from_mode
 from tinydrop.models.slimming import Slimmed, SlimmedTransformer, SlimmingPlan
 from tinydrop.studies.check import redraw_weights
 from tinydrop.training.pictures import PictureSet
-from tinydrop.training.slim import BEST, CHECKPOINT, CURVE, train_slimmed
+from tinydrop.training.slim import train_slimmed
 from tinydrop.training.slim_data import known_pictures, load_slim_data, normalised, report_set
 from tinydrop.training.slim_recipe import SlimRecipe
 from tinydrop.training.slim_start import fit_local, local_groups
 from tinydrop.training.slim_trainer import SlimTrainer, top1
+from tinydrop.training.state import BEST, CHECKPOINT, CURVE, WEIGHTS, Progress
 
 PLAN = SlimmingPlan((1, 1), (0.5,))
 KWARGS = {"img_size": 32, "patch_size": 8, "embed_dim": 24, "depth": 2, "num_heads": 3}
@@ -131,6 +132,7 @@ def test_fitting_goes_to_the_neighbours_and_leaves_the_body_alone(pair, data) ->
     gaps = [fit_local(student, grid, lambda _s: pixels, n, lr=2e-2) for n in (1, 100)]
     assert 0 <= gaps[1] < 0.5 * gaps[0]
     assert all(torch.equal(student.body.state_dict()[k], v) for k, v in before.items())
+    assert all(weight.grad is None for weight in student.parameters())
 
 
 @pytest.mark.parametrize(
@@ -143,24 +145,27 @@ def test_fitting_goes_to_the_neighbours_and_leaves_the_body_alone(pair, data) ->
     ],
 )
 def test_every_ablation_learns(pair, data, changes) -> None:
-    trainer = SlimTrainer(pair.target, recipe(bf16=False, lr=2e-3, **changes), 70)
+    what = recipe(bf16=False, lr=2e-3, **changes)
+    trainer = SlimTrainer(pair.target, what, data.train, data.held_out)
     assert (trainer.reverse is None) == bool({"distil", "reverse"} & changes.keys())
-    pixels, label = trainer.batch(data.train, 0)
-    first = float(trainer.losses(pixels, label).total.detach())
+    pixels, label = trainer.shown(0)
+    first = float(trainer.recalibration(pixels, label).total.detach())
     for step in range(6):
-        trainer.step(data.train, step)
-    assert float(trainer.losses(pixels, label).total.detach()) < first
+        trainer.step(step)
+    assert float(trainer.recalibration(pixels, label).total.detach()) < first
     for name, value in pair.target.module.named_parameters():
         assert value.grad is None, name
 
 
 def test_without_distillation_the_loss_is_the_label_alone(pair, data) -> None:
-    trainer = SlimTrainer(pair.target, recipe(bf16=False, distil=False, smoothing=0.0), 70)
-    pixels, label = trainer.batch(data.train, 0)
+    what = recipe(bf16=False, distil=False, smoothing=0.0)
+    trainer = SlimTrainer(pair.target, what, data.train, data.held_out)
+    pixels, label = trainer.shown(0)
     with torch.no_grad():
         rows = trainer.student(pixels).double().log_softmax(dim=1)
         expected = -float(rows[torch.arange(10), label].mean())
-        assert float(trainer.losses(pixels, label).total) == pytest.approx(expected, rel=1e-5)
+        found = float(trainer.recalibration(pixels, label).total)
+        assert found == pytest.approx(expected, rel=1e-5)
 
 
 class KilledError(Exception):
@@ -168,9 +173,9 @@ class KilledError(Exception):
 
 
 def killer(looks: int):
-    def tell(line: str) -> None:
+    def tell(progress: Progress) -> None:
         nonlocal looks
-        looks -= line.startswith("Step")
+        looks -= progress.row is not None
         if looks < 0:
             raise KilledError
 
@@ -186,14 +191,19 @@ def test_killed_and_resumed_is_the_same_run(pair, data, tmp_path) -> None:
     assert paused.step == 4
     again = run(pair, data, tmp_path / "cut", resume=True)
     assert (whole.finished, whole.step, again.step) == (True, 7, 7)
-    for name in (CHECKPOINT, BEST):
-        one, two = (safetensors.torch.load_file(tmp_path / d / name) for d in ("whole", "cut"))
-        assert one.keys() == two.keys()
-        assert all(torch.equal(one[key], two[key]) for key in one)
+    one, two = (safetensors.torch.load_file(tmp_path / d / WEIGHTS) for d in ("whole", "cut"))
+    assert one.keys() == two.keys()
+    assert all(torch.equal(one[key], two[key]) for key in one)
+    assert not [n for n in (CHECKPOINT, BEST) if (tmp_path / "cut" / n).exists()]
     lines = [json.loads(x) for x in (tmp_path / "cut" / CURVE).read_text().splitlines()]
     drop = lambda entries: [{k: v for k, v in e.items() if k != "seconds"} for e in entries]  # noqa: E731
     assert drop(lines) == drop(whole.curve)
     assert [entry["step"] for entry in lines] == [2, 4, 6, 7]
+    # Paused before anything was measured: the student is where it began, and goes on as well.
+    early = run(pair, data, tmp_path / "early", minutes=1e-9)
+    assert (early.finished, early.step, early.best_step, early.curve) == (False, 0, 0, ())
+    assert early.best == pytest.approx(whole.start["local"])
+    assert drop(run(pair, data, tmp_path / "early", resume=True).curve) == drop(whole.curve)
     # Twin: another seed is another run.
     other = run(pair, data, tmp_path / "other", recipe(seed=1))
     assert other.curve[-1]["loss"] != whole.curve[-1]["loss"]

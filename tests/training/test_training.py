@@ -20,9 +20,9 @@ from tinydrop.training import RECIPES, Augmentation, load_training_data, plan_of
 from tinydrop.training.augment import Draws, draw, kept_share, plain_view, render
 from tinydrop.training.models import build_stage
 from tinydrop.training.objective import learning_rate, loss, soft_labels
+from tinydrop.training.pair_trainer import StageTrainer, Teacher
 from tinydrop.training.pictures import epoch_order
 from tinydrop.training.recipe import MEAN, STD
-from tinydrop.training.trainer import Teacher, Trainer
 
 CLASSES = 200
 
@@ -262,10 +262,10 @@ def test_the_teacher_sees_sharp_what_its_student_sees_small() -> None:
     module = build_stage(RECIPES["tiny"].teacher, CLASSES)
     module.register_forward_pre_hook(lambda _m, given: seen.update(teacher=given[0]))
     teacher = Teacher(module, RECIPES["tiny"].teacher)
-    trainer = Trainer(recipe, CLASSES, torch.device("cpu"), 1, teacher)
+    trainer = StageTrainer(recipe, CLASSES, torch.device("cpu"), 1, teacher)
     trainer.model.register_forward_pre_hook(lambda _m, given: seen.update(student=given[0]))
     pixels = made_up(side=32)
-    trainer.step(pixels, torch.arange(4), 0, 0)
+    trainer.learn(pixels, torch.arange(4), 0)
     sharp = plain_view(pixels, 32)
     assert torch.allclose(seen["teacher"], sharp, atol=1e-4)
     # PIL's bilinear filter grows with the shrinking, as ours must: an independent oracle.

@@ -24,10 +24,10 @@ from tinydrop.training.augment import Draws, normalise, render, renormalised
 from tinydrop.training.card import making
 from tinydrop.training.checkpoint import read_state
 from tinydrop.training.models import build_stage
+from tinydrop.training.pair_trainer import StageTrainer, Teacher
 from tinydrop.training.pictures import epoch_order, steps_of
 from tinydrop.training.recipe import MEAN, STAGES, STD
 from tinydrop.training.sources import SOURCES, file_digest
-from tinydrop.training.trainer import Teacher, Trainer
 
 TINY = RECIPES["tiny"]
 HALF = (0.5, 0.5, 0.5)
@@ -63,9 +63,9 @@ def first_moves(recipe: StageRecipe) -> dict[str, float]:
         recipe, optimizer="adamw", warmup_epochs=0.0, lr_end=1.0, weight_decay=0.0, clip=0.0,
         distil=0.0,
     )  # fmt: skip
-    trainer = Trainer(recipe, 4, CPU, 100)
+    trainer = StageTrainer(recipe, 4, CPU, 100)
     before = {name: w.detach().clone() for name, w in trainer.model.named_parameters()}
-    trainer.step(made_up(), torch.arange(4), 0, 0)
+    trainer.learn(made_up(), torch.arange(4), 0)
     return {
         name: float((w.detach() - before[name]).abs().max()) / recipe.lr
         for name, w in trainer.model.named_parameters()
@@ -104,11 +104,11 @@ def test_the_decay_of_weights_stays_with_layer_rates() -> None:
     recipe = replace(TINY.target, weight_decay=0.25, optimizer="adamw")
     groups = {}
     for decay in (1.0, 0.5):
-        trainer = Trainer(replace(recipe, layer_decay=decay), 4, CPU, 1)
+        trainer = StageTrainer(replace(recipe, layer_decay=decay), 4, CPU, 1)
         names = {id(w): name for name, w in trainer.model.named_parameters()}
         found = [
             (names[id(w)], group["weight_decay"])
-            for group in trainer._optimizer.param_groups
+            for group in trainer.optimizer.param_groups
             for w in group["params"]
         ]
         assert len(found) == len(names)
@@ -162,11 +162,11 @@ def test_a_stage_of_short_epochs_ends_the_same_after_an_interruption(
 
 def test_the_size_grows_within_an_epoch() -> None:
     recipe = replace(TINY.target, epochs=1, sizes=(16, 24, 32), distil=0.0)
-    trainer = Trainer(recipe, 4, CPU, 6)
+    trainer = StageTrainer(recipe, 4, CPU, 6)
     seen: list[int] = []
     trainer.model.register_forward_pre_hook(lambda _m, given: seen.append(given[0].shape[-1]))
     for step in range(6):
-        trainer.step(made_up(), torch.arange(4), 0, step)
+        trainer.learn(made_up(), torch.arange(4), step)
     assert seen == [16, 16, 24, 24, 32, 32]
     assert [replace(recipe, epochs=6).size_at(n) for n in range(6)] == seen
 
@@ -205,10 +205,10 @@ def test_student_and_teacher_each_see_their_own_normalisation() -> None:
     seen: dict[str, torch.Tensor] = {}
     module = build_stage(shown, 4)
     module.register_forward_pre_hook(lambda _m, given: seen.update(teacher=given[0]))
-    trainer = Trainer(student, 4, CPU, 1, Teacher(module, shown))
+    trainer = StageTrainer(student, 4, CPU, 1, Teacher(module, shown))
     trainer.model.register_forward_pre_hook(lambda _m, given: seen.update(student=given[0]))
     pixels = made_up()
-    trainer.step(pixels, torch.arange(4), 0, 0)
+    trainer.learn(pixels, torch.arange(4), 0)
     for who, recipe in (("student", student), ("teacher", shown)):
         mean, std = (torch.tensor(v).view(3, 1, 1) for v in (recipe.mean, recipe.std))
         assert torch.allclose(seen[who], (pixels / 255 - mean) / std, atol=1e-4), who

@@ -7,10 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tqdm import tqdm
-
-from tinydrop.cli.common import complain
 from tinydrop.cli.labelled import add_choice
+from tinydrop.cli.progress import duration, run_with_bar
 from tinydrop.cli.train_sit import add_sit
 from tinydrop.core.errors import SettingError
 
@@ -112,7 +110,7 @@ def _train_pair(arguments: argparse.Namespace) -> int:
     )
     training.check()
     _print_plan(recipe)
-    report = _run(training)
+    report = run_with_bar(training.run, _line)
     return _print_end(training, report)
 
 
@@ -130,37 +128,14 @@ def _starts(given: list[str]) -> dict[str, Path]:
     return found
 
 
-def _run(training: PairTraining) -> TrainingReport:
-    """Train with a bar on a terminal and a line per epoch everywhere."""
-    # disable=None: a bar is drawn on a terminal only; logs get the lines alone.
-    with tqdm(unit="step", file=sys.stderr, disable=None) as bar:
-
-        def tell(progress: Progress) -> None:
-            if progress.row is not None:
-                bar.clear()
-                complain(_line(progress))
-                return
-            if bar.total != progress.steps or progress.step < bar.n:
-                bar.reset(progress.steps)
-            words = f"{progress.stage} {progress.epoch}/{progress.epochs}"
-            bar.set_description_str(words, refresh=False)
-            bar.update(progress.step - bar.n)
-
-        def say(line: str) -> None:
-            bar.clear()
-            complain(line)
-
-        return training.run(say, tell)
-
-
 def _line(progress: Progress) -> str:
     """Return an epoch's line of the curve, for a person."""
     row = progress.row or {}
-    left = "" if progress.seconds_left is None else f", {_duration(progress.seconds_left)} left"
+    left = "" if progress.seconds_left is None else f", {duration(progress.seconds_left)} left"
     return (
         f"{progress.stage} {progress.epoch:>3}/{progress.epochs}  "
         f"loss {row['train_loss']:.3f}  validation top-1 {100 * row['val_top1']:.2f} %  "
-        f"top-5 {100 * row['val_top5']:.2f} %  {_duration(row['seconds'])} so far{left}"
+        f"top-5 {100 * row['val_top5']:.2f} %  {duration(row['seconds'])} so far{left}"
     )
 
 
@@ -196,10 +171,10 @@ def _print_speed(recipe: PairRecipe, steps: int, *, compiled: bool) -> None:
         print(
             f"{speed.stage:<10}at {speed.size:>3} px: {speed.pictures_per_second:>9.1f} pictures/s "
             f"over {speed.steps} steps of {speed.batch}; {100 * speed.share:.0f} % of "
-            f"{speed.epochs} epochs of {seen:,} pictures would take {_duration(seconds)}"
+            f"{speed.epochs} epochs of {seen:,} pictures would take {duration(seconds)}"
         )
         sys.stdout.flush()
-    print(f"The whole recipe would take {_duration(total)}, without validation and decoding.")
+    print(f"The whole recipe would take {duration(total)}, without validation and decoding.")
 
 
 def _print_end(training: PairTraining, report: TrainingReport) -> int:
@@ -208,7 +183,7 @@ def _print_end(training: PairTraining, report: TrainingReport) -> int:
         if state.finished and state.history:
             last = state.history[-1]
             print(
-                f"{name}: {state.epoch} epochs in {_duration(state.seconds)}, validation top-1 "
+                f"{name}: {state.epoch} epochs in {duration(state.seconds)}, validation top-1 "
                 f"{100 * last['val_top1']:.2f} %, top-5 {100 * last['val_top5']:.2f} %"
             )
     if report.pair is not None:
@@ -216,9 +191,3 @@ def _print_end(training: PairTraining, report: TrainingReport) -> int:
     if not report.complete:
         print(f"Stopped in time; go on by the same command with --resume (--out {training.out}).")
     return 0
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"

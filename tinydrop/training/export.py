@@ -27,7 +27,7 @@ from tinydrop.training.card import card_text, making
 from tinydrop.training.models import build_stage
 from tinydrop.training.pictures import TrainingData
 from tinydrop.training.recipe import STAGES, PairRecipe, StageRecipe
-from tinydrop.training.stage import StageState
+from tinydrop.training.state import StageState
 
 _BATCH = 128
 

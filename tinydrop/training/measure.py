@@ -10,9 +10,10 @@ import torch
 
 from tinydrop.core.errors import SettingError, quoted
 from tinydrop.training.models import build_stage, seeded
+from tinydrop.training.pair_trainer import StageTrainer, Teacher
 from tinydrop.training.pictures import steps_of
 from tinydrop.training.recipe import STAGES, PairRecipe
-from tinydrop.training.trainer import Teacher, Trainer, fast_convolutions, training_device
+from tinydrop.training.trainer import fast_convolutions, training_device
 
 _WARM_UP = {"cpu": 1, "cuda": 5}
 
@@ -75,13 +76,13 @@ def measure_speed(
             sizes = own.sizes or (own.size,)
             for size in sorted(set(sizes)):
                 sized = replace(own, size=size, sizes=())
-                trainer = Trainer(sized, classes, device, own.epochs, taught, compiled=compiled)
+                trainer = StageTrainer(sized, classes, device, steps, taught, compiled=compiled)
                 for step in range(_WARM_UP[device.type]):
-                    trainer.step(pixels, label, 0, step)
+                    trainer.learn(pixels, label, step)
                 _wait(device)
                 start = time.perf_counter()
                 for step in range(steps):
-                    trainer.step(pixels, label, 0, step)
+                    trainer.learn(pixels, label, step)
                 _wait(device)
                 speed = steps * own.batch / (time.perf_counter() - start)
                 share = sizes.count(size) / len(sizes)

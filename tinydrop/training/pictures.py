@@ -6,6 +6,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +47,37 @@ class PictureSet:
     def to(self, device: torch.device) -> PictureSet:
         """Return the same pictures on a device."""
         return PictureSet(self.pixels.to(device), self.label.to(device))
+
+
+class Batches:
+    """The batches of a training, step by step, always the same.
+
+    Args:
+        pictures: to learn from.
+        batch: pictures per step.
+        seed: of the order.
+        epoch_pictures: an epoch has so many; 0 for all of them.
+
+    Attributes:
+        steps: of an epoch.
+    """
+
+    def __init__(
+        self, pictures: PictureSet, batch: int, seed: int, epoch_pictures: int = 0
+    ) -> None:
+        self.steps = steps_of(len(pictures), batch, epoch_pictures)
+        self._pictures = pictures
+        self._order_of = lru_cache(maxsize=1)(
+            lambda epoch: epoch_order(len(pictures), batch, seed, epoch, epoch_pictures).to(
+                pictures.pixels.device
+            )
+        )
+
+    def at(self, step: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return pixels (B, 3, side, side) uint8 and labels (B,) of a step, from 0 in all."""
+        epoch, inside = divmod(step, self.steps)
+        chosen = self._order_of(epoch)[inside]
+        return self._pictures.pixels[chosen], self._pictures.label[chosen]
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,26 +206,58 @@ def epoch_order(count: int, batch: int, seed: int, epoch: int, pictures: int = 0
     return torch.from_numpy(np.stack(rows))
 
 
-def _decoded(
-    dataset: Dataset, side: int, split: str, tell: Callable[[str], None]
-) -> tuple[PictureSet, int]:
-    """Return the pictures of a data set as squares, and how many could not be read."""
-    count = len(dataset)
-    pixels = np.empty((count, side, side, 3), dtype=np.uint8)
+def decode_all(
+    dataset: Dataset,
+    read: Callable[[bytes, str], npt.NDArray[np.uint8]],
+    shape: tuple[int, ...],
+    what: str,
+    tell: Callable[[str], None],
+    positions: npt.NDArray[np.int64] | None = None,
+) -> tuple[torch.Tensor, list[int]]:
+    """Return decoded pictures, (N, *shape) uint8, and which of those asked for could be read.
+
+    Args:
+        dataset: where they are.
+        read: content and id of a picture -> an array of that shape.
+        shape: of one picture.
+        what: they are, in progress sentences.
+        tell: told how far it is, in sentences.
+        positions: of the pictures in the data set; all by default.
+
+    Raises:
+        SettingError: if none can be read.
+    """
+    count = len(dataset) if positions is None else positions.size
+    pixels = np.empty((count, *shape), dtype=np.uint8)
     kept: list[int] = []
-    for number, stored in enumerate(dataset.pictures()):
+    stored = dataset.pictures() if positions is None else dataset.pictures(positions)
+    for number, one in enumerate(stored):
         if number % _READ == 0:
-            tell(f"Decoding the {split} pictures: {number:,} of {count:,}")
+            tell(f"Decoding {what}: {number:,} of {count:,}")
         try:
-            pixels[len(kept)] = _square(stored.content, stored.id, side)
+            pixels[len(kept)] = read(one.content, one.id)
         except PictureError:
             continue
         kept.append(number)
     if not kept:
         raise SettingError(f"None of the {count} pictures of {dataset.title} can be read.")
-    tensor = torch.from_numpy(pixels[: len(kept)]).permute(0, 3, 1, 2).contiguous()
+    return torch.from_numpy(pixels[: len(kept)]), kept
+
+
+def _decoded(
+    dataset: Dataset, side: int, split: str, tell: Callable[[str], None]
+) -> tuple[PictureSet, int]:
+    """Return the pictures of a data set as squares, and how many could not be read."""
+    pixels, kept = decode_all(
+        dataset,
+        lambda content, name: _square(content, name, side),
+        (side, side, 3),
+        f"the {split} pictures",
+        tell,
+    )
     label = torch.from_numpy(dataset.label[kept].astype(np.int64))
-    return PictureSet(tensor, label), count - len(kept)
+    held = PictureSet(pixels.permute(0, 3, 1, 2).contiguous(), label)
+    return held, len(dataset) - len(kept)
 
 
 def _square(content: bytes, name: str, side: int) -> npt.NDArray[np.uint8]:

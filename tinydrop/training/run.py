@@ -1,9 +1,8 @@
-"""A whole recipe: teacher, guidance, target and export, in one process or in many pieces."""
+"""A whole recipe: teacher, guidance, target and export, in one call or in many."""
 
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -15,21 +14,22 @@ from torch import nn
 from tinydrop.core.errors import SettingError, quoted
 from tinydrop.core.writing import claimed
 from tinydrop.training.export import Finished, export_pair, read_groups
-from tinydrop.training.loop import train_stage
+from tinydrop.training.loop import time_limit, train
+from tinydrop.training.pair_trainer import Teacher
 from tinydrop.training.pictures import TrainingData, load_training_data, shards_of
 from tinydrop.training.pretrained import read_source, read_start, source_content, start_from
 from tinydrop.training.recipe import STAGES, PairRecipe
 from tinydrop.training.sources import file_digest, source_named
-from tinydrop.training.stage import (
+from tinydrop.training.stage import Stage
+from tinydrop.training.state import (
     CHECKPOINT,
     WEIGHTS,
     Progress,
-    Stage,
     StageState,
     finished_stage,
     refuse_earlier,
 )
-from tinydrop.training.trainer import Teacher, fast_convolutions, training_device
+from tinydrop.training.trainer import fast_convolutions, training_device
 
 STEPS = (*STAGES, "export", "all")
 """What ``--stage`` takes."""
@@ -124,12 +124,7 @@ class PairTraining:
             SettingError: if something that a stage needs is missing or belongs to another run, or
                 somebody else trains it in the same folder.
         """
-        begun = time.monotonic()
-        limit = None if self.minutes is None else begun + 60 * self.minutes
-
-        def over() -> bool:
-            return stop() or (limit is not None and time.monotonic() >= limit)
-
+        over = time_limit(self.minutes, stop)
         with ExitStack() as held:
             for name in (*self._wanted, *(("pair",) if self.stage in ("all", "export") else ())):
                 held.enter_context(claimed(self.out / name, "training"))
@@ -159,7 +154,7 @@ class PairTraining:
                 if states and over():
                     break
                 say(f"Training the {name} on {len(data.train):,} pictures.")
-                states[name] = self._train(name, data, device, tell, over)
+                states[name] = self._train(name, data, device, say, tell, over)
                 if not states[name].finished:
                     break
         complete = len(states) == len(wanted) and all(s.finished for s in states.values())
@@ -219,6 +214,7 @@ class PairTraining:
         name: str,
         data: TrainingData,
         device: torch.device,
+        say: Callable[[str], None],
         tell: Callable[[Progress], None],
         over: Callable[[], bool],
     ) -> StageState:
@@ -242,13 +238,13 @@ class PairTraining:
             start,
             started_from,
         )
-        return train_stage(
-            stage,
+        return train(
+            stage.job(compiled=self.compiled),
             resume=self.resume,
             stop=over,
+            say=say,
             tell=tell,
             checkpoint_seconds=self.checkpoint_seconds,
-            compiled=self.compiled,
         )
 
     def _start(

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from tinydrop.core.errors import PictureError, SettingError, quoted
+from tinydrop.core.errors import SettingError, quoted
 from tinydrop.data import (
     Dataset,
     InputSpec,
@@ -26,9 +26,9 @@ from tinydrop.data import (
 )
 from tinydrop.models.pairs import Pair
 from tinydrop.studies.trace import match_pair
-from tinydrop.training.pictures import PictureSet
+from tinydrop.training.augment import normalise
+from tinydrop.training.pictures import PictureSet, decode_all
 
-_TOLD = 4096
 _HELD_OUT = 2500
 _HELD_OUT_SEED = 20211
 
@@ -120,43 +120,30 @@ def known_pictures(
     positions = np.flatnonzero(truth >= 0)
     if limit is not None and limit < positions.size:
         positions = positions[np.linspace(0, positions.size - 1, limit).astype(np.int64)]
-    count = positions.size
-    pixels = np.empty((count, 3, *spec.size), dtype=np.uint8)
-    kept: list[int] = []
-    for number, stored in enumerate(dataset.pictures(positions)):
-        if number % _TOLD == 0:
-            tell(f"Decoding {dataset.title}: {number:,} of {count:,} pictures")
-        try:
-            picture = open_picture(stored.content, stored.id)
-        except PictureError:
-            continue
-        view = View(picture.image.size, spec).pixels(picture, spec)
-        pixels[len(kept)] = _bytes(view, spec)
-        kept.append(number)
-    if not kept:
-        raise SettingError(f"None of the {count} pictures of {dataset.title} can be read.")
+
+    def read(content: bytes, name: str) -> npt.NDArray[np.uint8]:
+        picture = open_picture(content, name)
+        return _bytes(View(picture.image.size, spec).pixels(picture, spec), spec)
+
+    shape = (3, *spec.size)
+    pixels, kept = decode_all(dataset, read, shape, dataset.title, tell, positions)
     label = torch.from_numpy(truth[positions[kept]].astype(np.int64))
     skipped = {**dataset.skipped, "class unknown to the pair": match.left_out}
-    skipped["unreadable"] = count - len(kept)
-    held = PictureSet(torch.from_numpy(pixels[: len(kept)]), label)
-    return held, {reason: number for reason, number in skipped.items() if number}
+    skipped["unreadable"] = positions.size - len(kept)
+    return PictureSet(pixels, label), {
+        reason: number for reason, number in skipped.items() if number
+    }
 
 
 def normalised(pixels: torch.Tensor, spec: InputSpec) -> torch.Tensor:
     """Return uint8 pixels (B, 3, H, W) as a model with this input wants them, float32."""
-    x = pixels.float() / 255
-    mean, std = _column(spec.mean, x), _column(spec.std, x)
-    return (x - mean) / std
+    return normalise(pixels.float() / 255, spec.mean, spec.std)
 
 
 def _title(source: Path) -> str:
     """Return a folder's name; the Hub's layout keeps shards in a folder that is called data."""
     path = source.resolve()
     return path.parent.name if path.name == "data" else path.name
-
-
-def _column(values: tuple[float, ...], like: torch.Tensor) -> torch.Tensor:
-    return torch.tensor(values, device=like.device, dtype=like.dtype).view(1, 3, 1, 1)
 
 
 def _bytes(view: npt.NDArray[np.float32], spec: InputSpec) -> npt.NDArray[np.uint8]:

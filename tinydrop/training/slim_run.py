@@ -28,6 +28,7 @@ from tinydrop.training.slim import SlimOutcome, train_slimmed
 from tinydrop.training.slim_data import SlimData, known_pictures, load_slim_data, report_set
 from tinydrop.training.slim_recipe import SlimRecipe
 from tinydrop.training.slim_trainer import top1
+from tinydrop.training.state import Progress
 
 _LICENCE = (
     "Made from the pictures named under data. Tiny ImageNet is a subset of ImageNet: research use "
@@ -106,20 +107,28 @@ class SlimTraining:
                 f"--minutes is above 0, got {quoted(self.minutes)}; use for example 30."
             )
 
-    def run(self, tell: Callable[[str], None]) -> StudentReport:
+    def run(
+        self,
+        say: Callable[[str], None] = lambda _line: None,
+        tell: Callable[[Progress], None] = lambda _progress: None,
+    ) -> StudentReport:
         """Train, export the best student so far and report on the validation pictures.
+
+        Args:
+            say: told what is going on, in sentences.
+            tell: told how far the training is, after every step and every look.
 
         Raises:
             SettingError: if the data, the folder or the teacher do not fit, or somebody else
                 trains in the same folder.
         """
         with claimed(self.out / "student", "training"):
-            return self._run(tell)
+            return self._run(say, tell)
 
-    def _run(self, tell: Callable[[str], None]) -> StudentReport:
+    def _run(self, say: Callable[[str], None], tell: Callable[[Progress], None]) -> StudentReport:
         constructor = target_constructor(self.teacher)
         self.recipe.plan.check_depth(self.pair.target.spec.depth, self.pair.target.spec.name)
-        data = load_slim_data(self.data, self.pair, limit=self.limit, tell=tell, config=self.config)
+        data = load_slim_data(self.data, self.pair, limit=self.limit, tell=say, config=self.config)
         outcome = train_slimmed(
             self.pair.target,
             self.recipe,
@@ -130,6 +139,7 @@ class SlimTraining:
             resume=self.resume,
             minutes=self.minutes,
             look_every=self.look_every,
+            say=say,
             tell=tell,
         )
         folder = self.out / "student"
@@ -139,14 +149,14 @@ class SlimTraining:
             load_slimmed(folder),
             self.pair,
             self.data,
-            tell=tell,
+            tell=say,
             split=self.split,
             config=self.config,
         )
         card = self._card(constructor, data, outcome, report.to_dict())
         save_slimmed(outcome.student, card, folder)
         if not outcome.finished:
-            tell(
+            say(
                 f"Paused after {outcome.step:,} steps; the same command with --resume goes on. The "
                 f"best student so far is in {folder}."
             )

@@ -100,4 +100,5 @@ def fit_local(
         torch.autograd.backward(loss)
         optimiser.step()
         last = float(loss.detach()) - floor
+    optimiser.zero_grad(set_to_none=True)  # no gradient is left for the training that follows
     return last

@@ -1,8 +1,8 @@
-"""One slimmed student while it is trained: a step, and everything that a checkpoint must hold."""
+"""A slimmed student while it is trained."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -18,10 +18,15 @@ from tinydrop.models.slimming import (
     token_distance,
 )
 from tinydrop.training.augment import draw, render
-from tinydrop.training.learner import Learner
-from tinydrop.training.pictures import PictureSet, epoch_order
+from tinydrop.training.pictures import Batches, PictureSet
 from tinydrop.training.slim_data import normalised
 from tinydrop.training.slim_recipe import SlimRecipe
+from tinydrop.training.slim_start import fit_local
+from tinydrop.training.trainer import Trainer
+
+HELD_OUT = "held_out_top1"
+"""The column of the curve that says which weights are kept."""
+_PIECES = ("loss", "classification", "token", "logit")
 
 _EVALUATED = 128
 """Pictures at a time when measuring."""
@@ -46,49 +51,101 @@ def top1(logits: Callable[[torch.Tensor], torch.Tensor], target: Target, data: P
     return right / len(data)
 
 
-class SlimTrainer(Learner):
-    """A student, its reverse modules, its moving average and its optimiser.
+class SlimTrainer(Trainer):
+    """A student with its reverse modules in training.
 
     Args:
         teacher: the frozen target.
         recipe: every number.
-        pictures: how many there are to learn from.
+        train: pictures to learn from.
+        held_out: pictures that the curve is measured on.
+
+    Attributes:
+        student: what learns.
+        reverse: the reverse modules; None without them.
+        steps: of the training in all.
+        per_epoch: of one pass over the pictures.
     """
 
-    def __init__(self, teacher: Target, recipe: SlimRecipe, pictures: int) -> None:
+    def __init__(
+        self, teacher: Target, recipe: SlimRecipe, train: PictureSet, held_out: PictureSet
+    ) -> None:
         self.teacher = teacher
         self.recipe = recipe
-        self.steps = recipe.steps(pictures)
-        self.per_epoch = recipe.per_epoch(pictures)
-        device = next(teacher.module.parameters()).device
-        # Always in eval mode: a fine-tuning of few epochs without dropout, so nothing is drawn
-        # that a checkpoint would have to remember.
-        self.student, self.average = (_fresh(teacher, recipe, device) for _ in range(2))
-        dim = teacher.spec.embed_dim
-        wanted = recipe.distil and recipe.reverse
+        self.steps = recipe.steps(len(train))
+        self.per_epoch = recipe.per_epoch(len(train))
+        self._held_out = held_out
+        self.student = fresh_student(teacher, recipe)
+        wanted, dim = recipe.distil and recipe.reverse, teacher.spec.embed_dim
         self.reverse = (
-            Reverse(self.student, dim, seed=recipe.seed + 1).to(device) if wanted else None
+            Reverse(self.student, dim, seed=recipe.seed + 1).to(_device_of(teacher))
+            if wanted
+            else None
         )
-        learning: dict[str, nn.Module] = {"student": self.student}
+        super().__init__(
+            self.student,
+            torch.optim.AdamW(self._groups(), lr=recipe.lr),
+            Batches(train, recipe.batch, recipe.seed),
+            clip=recipe.clip,
+            sums=(len(_PIECES),),
+            parts={} if self.reverse is None else {"reverse": self.reverse},
+        )
+
+    def _groups(self) -> list[dict[str, Any]]:
+        recipe = self.recipe
+        groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+        learning = nn.ModuleDict({"student": self.student})
         if self.reverse is not None:
             learning["reverse"] = self.reverse
-        optimizer = torch.optim.AdamW(
-            _groups(learning, recipe), lr=recipe.lr, fused=device.type == "cuda"
-        )
-        super().__init__(learning, {"average": self.average}, optimizer, device, recipe.clip)
+        for name, weight in learning.named_parameters():
+            factor = 1.0 if name.startswith("student.body.") else recipe.fast
+            tables = weight.ndim < 2 or "pos_embed" in name or "_token" in name
+            decay = 0.0 if tables else recipe.weight_decay
+            groups.setdefault((factor, decay), []).append(weight)
+        return [
+            {"params": params, "weight_decay": decay, "lr_scale": factor}
+            for (factor, decay), params in groups.items()
+        ]
 
-    def batch(self, data: PictureSet, step: int) -> tuple[torch.Tensor, torch.Tensor]:
+    def begin(self, say: Callable[[str], None]) -> dict[str, float]:
+        """Fit the slimming modules where the recipe starts so; return what was measured."""
+        recipe = self.recipe
+        start = {"random": self._top1(self.student)}
+        if recipe.starts_local:
+            say("Fitting the slimming modules to neighbouring patches.")
+            gap = fit_local(
+                self.student,
+                self.teacher.spec.grid,
+                lambda step: self.shown(step)[0],
+                min(recipe.start_steps, 10 * self.steps),
+            )
+            start |= {"local": self._top1(self.student), "divergence": gap}
+        self.average.set(self.student)
+        taught = self._top1(self.teacher.logits)
+        say(f"Held-out top-1 before training: teacher {taught:.4f}, student {start}.")
+        return start | {"teacher": taught}
+
+    def shown(self, step: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Return a step's changed and normalised pictures and their labels."""
-        recipe, spec = self.recipe, self.teacher.spec.input
-        epoch, inside = divmod(step, self.per_epoch)
-        rows = epoch_order(len(data), recipe.batch, recipe.seed, epoch)[inside]
-        draws = draw(recipe.augment, len(rows), recipe.seed, epoch, inside)
-        pixels = data.pixels[rows].to(self.device)
-        x = render(pixels, draws, recipe.augment, spec.size[0], spec.mean, spec.std)
-        return x, data.label[rows].to(self.device)
+        pixels, label = self.batches.at(step)
+        return self._rendered(pixels, step), label.to(self.device)
 
-    def losses(self, pixels: torch.Tensor, label: torch.Tensor) -> FrdLoss:
-        """Return the loss of a batch and its pieces."""
+    def _rendered(self, pixels: torch.Tensor, step: int) -> torch.Tensor:
+        augment, spec = self.recipe.augment, self.teacher.spec.input
+        epoch, inside = divmod(step, self.per_epoch)
+        draws = draw(augment, len(pixels), self.recipe.seed, epoch, inside)
+        return render(pixels.to(self.device), draws, augment, spec.size[0], spec.mean, spec.std)
+
+    def losses(
+        self, pixels: torch.Tensor, label: torch.Tensor, step: int
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the loss of a batch, and it and its pieces to be summed up."""
+        found = self.recalibration(self._rendered(pixels, step), label.to(self.device))
+        parts = (found.total, found.classification, found.token, found.logit)
+        return found.total, torch.stack([part.detach().double() for part in parts])
+
+    def recalibration(self, pixels: torch.Tensor, label: torch.Tensor) -> FrdLoss:
+        """Return the loss of changed and normalised pictures, with its pieces."""
         recipe = self.recipe
         with torch.autocast(self.device.type, torch.bfloat16, enabled=recipe.bf16):
             run = self.student.run(pixels)
@@ -110,38 +167,43 @@ class SlimTrainer(Learner):
         first = self.recipe.plan.after[0]
         return [x if number < first else None for number, x in enumerate(patches, start=1)]
 
-    def step(self, data: PictureSet, step: int) -> FrdLoss:
-        """Learn from one batch, and return its loss before the step."""
-        recipe = self.recipe
-        found = self.losses(*self.batch(data, step))
-        self.learn(found.total, recipe.rate(step, self.steps))
-        keep = min(recipe.ema, (1 + step) / (10 + step))
-        with torch.no_grad():
-            for mean, now in zip(self.average.parameters(), self.student.parameters(), strict=True):
-                mean.lerp_(now, 1 - keep)
-        return found
+    def rate(self, step: int) -> float:
+        """Return the learning rate of the teacher's own weights at a step."""
+        return self.recipe.rate(step, self.steps)
+
+    def decay(self, step: int) -> float:
+        """Return what a step leaves of the average: little at first."""
+        return min(self.recipe.ema, (1 + step) / (10 + step))
+
+    def row(self, done: int, steps: int, seconds: float) -> dict[str, float]:
+        """Return a line of the curve, measured on the held-out pictures."""
+        means = (self.loss_sum / steps).tolist()
+        return {
+            "step": done,
+            "epoch": round(done / self.per_epoch, 4),
+            "seconds": round(seconds, 1),
+            "rate": self.rate(done - 1),
+            **{name: round(value, 6) for name, value in zip(_PIECES, means, strict=True)},
+            HELD_OUT: self._top1(self.averaged()),
+        }
+
+    def _top1(self, logits: Callable[[torch.Tensor], torch.Tensor]) -> float:
+        return top1(logits, self.teacher, self._held_out)
 
 
-def _fresh(teacher: Target, recipe: SlimRecipe, device: torch.device) -> SlimmedTransformer:
-    """Return a student with the teacher's weights and slimming modules drawn from the seed."""
+def fresh_student(teacher: Target, recipe: SlimRecipe) -> SlimmedTransformer:
+    """Return a student as its training begins, before its modules are fitted to anything.
+
+    Always in eval mode: a fine-tuning of few epochs without dropout, so nothing is drawn that a
+    checkpoint would have to remember.
+    """
     student = SlimmedTransformer(teacher, recipe.plan, hard=recipe.hard, seed=recipe.seed).eval()
     layers: Iterator[Any] = student.modules()
     for layer in layers:
-        if device.type == "cpu" and hasattr(layer, "fused_attn"):
+        if _device_of(teacher).type == "cpu" and hasattr(layer, "fused_attn"):
             layer.fused_attn = False  # slower in training on a CPU
     return student
 
 
-def _groups(modules: Mapping[str, nn.Module], recipe: SlimRecipe) -> list[dict[str, Any]]:
-    """Return the weights in groups of one multiple of the rate and one decay."""
-    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
-    for prefix, module in modules.items():
-        for name, weight in module.named_parameters(prefix):
-            scale = 1.0 if name.startswith("student.body.") else recipe.fast
-            tables = weight.ndim < 2 or "pos_embed" in name or "_token" in name
-            decay = 0.0 if tables else recipe.weight_decay
-            groups.setdefault((scale, decay), []).append(weight)
-    return [
-        {"params": params, "weight_decay": decay, "lr_scale": scale}
-        for (scale, decay), params in groups.items()
-    ]
+def _device_of(target: Target) -> torch.device:
+    return next(target.module.parameters()).device

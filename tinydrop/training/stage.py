@@ -1,48 +1,18 @@
-"""One stage of a training as values: what it is, and where it stands."""
+"""One stage of a pair's training as a value: what it is, and the job that it makes."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 
-from tinydrop.core.errors import SettingError
-from tinydrop.training.checkpoint import read_state, read_tensors
-from tinydrop.training.pictures import PictureSet
+from tinydrop.training.loop import Job
+from tinydrop.training.pair_trainer import StageTrainer, Teacher
+from tinydrop.training.pictures import Batches, PictureSet
 from tinydrop.training.recipe import StageRecipe
-from tinydrop.training.trainer import Teacher
-
-_WORDS = {"started_from": "start"}  # what a message calls a part of the identity
-CHECKPOINT, WEIGHTS, CURVE = "checkpoint.safetensors", "weights.safetensors", "curves.jsonl"
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a stage is.
-
-    Attributes:
-        stage: teacher, guidance or target.
-        epoch: from 1.
-        epochs: in all.
-        step: steps done in all epochs together.
-        steps: in all.
-        seconds_left: by the speed of this process so far; None before the second step.
-        row: the epoch's line of the curve, once it is complete.
-    """
-
-    stage: str
-    epoch: int
-    epochs: int
-    step: int
-    steps: int
-    seconds_left: float | None
-    row: Mapping[str, float] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,95 +58,34 @@ class Stage:
             "started_from": self.started_from,
         }
 
+    def job(self, *, compiled: bool = False) -> Job:
+        """Return the stage as the training loop takes it.
 
-@dataclass(frozen=True)
-class StageState:
-    """Where a stage stands; stored in its checkpoint and in its finished weights.
+        Args:
+            compiled: run the model through ``torch.compile``.
+        """
+        recipe = self.recipe
+        batches = Batches(self.train, recipe.batch, recipe.seed, recipe.epoch_pictures)
 
-    Attributes:
-        identity: of the stage.
-        epoch: epochs that are complete.
-        step: steps done in the epoch after them.
-        seconds: spent on it so far, validation and writing included.
-        history: one line per complete epoch.
-        device: what it ran on last.
-    """
-
-    identity: Mapping[str, Any]
-    epoch: int
-    step: int
-    seconds: float
-    history: tuple[Mapping[str, float], ...]
-    device: str
-
-    @property
-    def finished(self) -> bool:
-        """Whether all epochs are complete."""
-        return self.epoch >= int(self.identity["recipe"]["epochs"])
-
-    @property
-    def digest(self) -> str:
-        """Say in a short text which run this is: the same recipe, data and curve, the same text."""
-        curve = [[row["train_loss"], row["val_top1"]] for row in self.history]
-        text = json.dumps([dict(self.identity), curve], sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return every field as JSON-ready values."""
-        return {**vars(self), "identity": dict(self.identity), "history": list(self.history)}
-
-
-def earlier_state(stage: Stage, *, resume: bool) -> StageState | None:
-    """Return the state that the folder holds; None where it holds none.
-
-    Raises:
-        SettingError: if it is another run's, or one that ``resume`` was not given for.
-    """
-    for name in (WEIGHTS, CHECKPOINT):
-        stored = read_state(stage.folder / name)
-        if stored is None:
-            continue
-        if not resume:
-            refuse_earlier(stage.folder, stage.name)
-        found = _state(stored, stage.folder)
-        wanted = json.loads(json.dumps(stage.identity))
-        if found.identity != wanted:
-            differ = [
-                _WORDS.get(key, key) for key in wanted if found.identity.get(key) != wanted[key]
-            ]
-            raise SettingError(
-                f"The {stage.name} in {stage.folder} was begun with another "
-                f"{', '.join(differ) or 'recipe'}; give the same, or another folder."
+        def make(fresh: bool) -> StageTrainer:  # noqa: FBT001
+            return StageTrainer(
+                recipe,
+                self.classes,
+                self.train.pixels.device,
+                batches.steps,
+                self.teacher,
+                batches=batches,
+                validation=self.validation,
+                start=self.start if fresh else None,
+                compiled=compiled,
             )
-        return found
-    return None
 
-
-def refuse_earlier(folder: Path, name: str) -> None:
-    """Raise SettingError if the folder holds a run of that stage, begun or finished."""
-    if any((folder / file).is_file() for file in (WEIGHTS, CHECKPOINT)):
-        raise SettingError(
-            f"{folder} already holds a {name}; go on with it by --resume, or give another folder "
-            f"by --out."
+        return Job(
+            name=self.name,
+            folder=self.folder,
+            identity=self.identity,
+            steps=recipe.epochs * batches.steps,
+            epoch_steps=batches.steps,
+            make=make,
+            remedy=f"lower its lr (--set {self.name}.lr=...)",
         )
-
-
-def finished_stage(folder: Path) -> tuple[StageState, dict[str, torch.Tensor]] | None:
-    """Return what a finished stage's folder holds: its state and its weights; None if unfinished.
-
-    Raises:
-        SettingError: if the file is damaged.
-    """
-    stored = read_state(folder / WEIGHTS)
-    if stored is None:
-        return None
-    return _state(stored, folder), read_tensors(folder / WEIGHTS, "ema/")
-
-
-def _state(stored: Mapping[str, Any], folder: Path) -> StageState:
-    try:
-        return StageState(**{**stored, "history": tuple(stored["history"])})
-    except (TypeError, KeyError) as error:
-        raise SettingError(
-            f"The checkpoint in {folder} is incomplete ({error}); delete it and train again."
-        ) from error

@@ -38,7 +38,7 @@ INNER: Mapping[str, str] = {
     "models.backbones": "costs hub build synsets features heads structure splits cut parity "
     "guidance target dense family families refusals registry own_map",
     "ui.kit": "times cache turns lanes blocks doors texts markup markers agreement stage "
-    "curve look studio samples bench frames layout components answering wiring "
+    "curve look known maker samples traces fragments layout components page wiring "
     "line",
 }
 ENTRANCES = {"__init__", "__main__"}

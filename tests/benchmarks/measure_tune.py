@@ -66,14 +66,14 @@ def main() -> None:
 def _serve(pictures: int) -> tuple[Any, str]:
     from tinydrop.studies.trace import Trace
     from tinydrop.ui import build_app, launch_options
-    from tinydrop.ui.kit.bench import Bench, Benches
+    from tinydrop.ui.kit.traces import KnownTrace, TraceMaker
 
-    def made_up() -> Bench:
+    def made_up() -> KnownTrace:
         names = ("gradcam", "random", "uniform")
         one, two, three = (Trace.synthetic(pictures, 0, selector=name) for name in names)
-        return Bench("bundled", "Made up", one, random=two, uniform=three)
+        return KnownTrace("bundled", "Made up", one, random=two, uniform=three)
 
-    demo = build_app(benches=Benches(made_up) if pictures else None)
+    demo = build_app(traces=TraceMaker(made_up) if pictures else None)
     options = launch_options()
     _, url, _ = demo.launch(prevent_thread_lock=True, quiet=True, **options)
     return demo, url

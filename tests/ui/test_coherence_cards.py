@@ -20,8 +20,8 @@ from tinydrop.pipeline.render.words import plain_text
 from tinydrop.studies.quality import Film, Frame
 from tinydrop.ui.coherence.film import Cell, exact_part, film_cells, film_sentence
 from tinydrop.ui.coherence.measures import measure_bars, measure_formulas, verdict_line
-from tinydrop.ui.coherence.study import ARRANGEMENTS, PAINTED
-from tinydrop.ui.coherence.tiles import EMPTY, Multiple, multiples, placed_image, thumb_mask
+from tinydrop.ui.coherence.multiples import EMPTY, Multiple, multiples, placed_image, thumb_mask
+from tinydrop.ui.coherence.wish import ARRANGEMENTS, PAINTED
 from tinydrop.ui.coherence.words import (
     ARRANGEMENT_TITLES,
     MAP_WORDS,

@@ -14,13 +14,13 @@ from tinydrop.pipeline import SELECTORS
 from tinydrop.ui.kit.components import ApiChoice, ApiNumber, UploadedFile
 from tinydrop.ui.kit.lanes import MODEL_QUEUE
 from tinydrop.ui.kit.look import BUNDLED
-from tinydrop.ui.kit.studio import UPLOAD_GONE, Studio
+from tinydrop.ui.kit.maker import UPLOAD_GONE, LookMaker
 from tinydrop.ui.kit.texts import GENERIC_ERROR
 
 log = logging.getLogger(__name__)
 
 
-def add_endpoint(studio: Studio) -> None:
+def add_endpoint(looks: LookMaker) -> None:
     """Add ``/analyze`` to the page that is being built; its parts are not shown."""
 
     def analyze(
@@ -46,7 +46,7 @@ def add_endpoint(studio: Studio) -> None:
         """
         try:
             setting = {"tau": tau, "gamma": gamma, "temperature": temperature}
-            return _analyzed(studio, picture, pair, selector, setting)
+            return _analyzed(looks, picture, pair, selector, setting)
         except TinyDropError as error:
             raise gr.Error(str(error)) from None
         except Exception:
@@ -69,7 +69,7 @@ def add_endpoint(studio: Studio) -> None:
 
 
 def _analyzed(
-    studio: Studio,
+    looks: LookMaker,
     picture: str | None,
     pair: str | None,
     selector: str | None,
@@ -83,6 +83,6 @@ def _analyzed(
     name = BUNDLED if pair is None else pair
     if not isinstance(name, str) or name not in SHIPPED:
         raise SettingError(f"There is no pair {name!r} here; choose one of {', '.join(SHIPPED)}.")
-    pipeline = studio.pipeline(name)
+    pipeline = looks.pipeline(name)
     chosen = "gradcam" if selector is None else selector
     return pipeline(picture, selector=chosen, **setting).to_dict()

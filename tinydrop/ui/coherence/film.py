@@ -10,7 +10,7 @@ from tinydrop.core.results import Answer
 from tinydrop.core.tokens import PatchGrid, TokenSelection
 from tinydrop.pipeline.render import percent
 from tinydrop.studies.quality import Film, Flip
-from tinydrop.ui.coherence.tiles import thumb_mask
+from tinydrop.ui.coherence.multiples import thumb_mask
 from tinydrop.ui.kit.agreement import agreement
 from tinydrop.ui.kit.markup import escape
 

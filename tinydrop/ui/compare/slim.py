@@ -136,9 +136,9 @@ def _token(place: int, index: int, module: Module, grid: PatchGrid, *, start: bo
     extra = sources = ""
     if place > 0:
         heaviest = np.argsort(-module.alone[index], kind="stable")[:SOURCES].tolist()
-        told = ", ".join(f"{one + 1} ({percent(float(module.alone[index, one]))})"
+        spoken = ", ".join(f"{one + 1} ({percent(float(module.alone[index, one]))})"
                          for one in heaviest)  # fmt: skip
-        said += f"; of the {before} tokens before it takes most of {told}"
+        said += f"; of the {before} tokens before it takes most of {spoken}"
         sources = f' data-from="{" ".join(map(str, heaviest))}"'
         extra = f'<img class="cp-alone" src="{_map(_folded(module.alone[index]))}" alt="">'
     return (

@@ -99,7 +99,7 @@ def answers_card(result: DropResult, groups: Mapping[str, Sequence[str]] | None 
     unit, name = macs_unit(macs.full_target)
     every = f"{result.patches} of {result.patches}"
     kept = f"{result.kept} of {result.patches}"
-    waiting = "Not needed: the guidance's answer stands." if result.exited else "Running…"
+    waiting_card = "Not needed: the guidance's answer stands." if result.exited else "Running…"
     return (
         '<div class="td-tops">'
         + _column(
@@ -115,7 +115,7 @@ def answers_card(result: DropResult, groups: Mapping[str, Sequence[str]] | None 
             if result.exited
             else f"{kept}, {amount(macs.target, unit)} {name}; {heat_words(1.0)}",
             result.target,
-            waiting,
+            waiting_card,
             alike,
         )
         + _column(
@@ -176,12 +176,12 @@ def _column(
     title: str,
     note: str,
     answer: Answer | None,
-    waiting: str,
+    waiting_card: str,
     groups: Mapping[str, Sequence[str]],
 ) -> str:
     head = f"<section><h4>{title}<small>{escape(note)}</small></h4>"
     if answer is None:
-        return f'{head}<p class="td-waiting">{waiting}</p></section>'
+        return f'{head}<p class="td-waiting">{waiting_card}</p></section>'
     bars = "".join(
         f'<li><i style="width:{100 * p.probability:.1f}%"></i>'
         f'<span title="{escape(p.name)}">{escape(p.name)}</span><b>{p.probability:.2f}</b></li>'

@@ -9,9 +9,9 @@ from tinydrop.pipeline import SELECTORS
 from tinydrop.ui.explore.cards import ACCOUNTING
 from tinydrop.ui.explore.handlers import pair_choices
 from tinydrop.ui.explore.texts import HEADER, RULE_TITLES, SELECTOR_TITLES, TOUR
-from tinydrop.ui.kit.answering import Updates
 from tinydrop.ui.kit.components import Dropzone, read_asset
 from tinydrop.ui.kit.layout import card, plain
+from tinydrop.ui.kit.page import Updates
 from tinydrop.ui.kit.wiring import Parts
 
 

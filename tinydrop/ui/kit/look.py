@@ -1,4 +1,4 @@
-"""What a visitor wants to see: the wish that the studio answers."""
+"""The part of a wish that all pages share: picture, pair and setting; Explore's whole wish."""
 
 from __future__ import annotations
 

@@ -10,6 +10,8 @@ GENERIC_ERROR = (
     "so try again or choose another picture."
 )
 
+BUSY = "The app is very busy with other pictures; try again in a moment."
+
 FAILED = "The target could not answer; change a control to try again."
 
 SELECTOR_NOTES: Mapping[str, str] = MappingProxyType(

@@ -1,4 +1,4 @@
-"""One method of the duel, large: its tokens, its answer, its cost and its steps."""
+"""One method, large: its tokens, its answer, its cost and its steps."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tinydrop.core.results import Answer, Truth
 from tinydrop.pipeline.render import percent
-from tinydrop.ui.compare.tiles import cost_bar, fate
+from tinydrop.ui.compare.method_cards import cost_bar, fate
 from tinydrop.ui.compare.words import millions, share
 from tinydrop.ui.kit.markup import escape
 
@@ -16,7 +16,7 @@ BAR_WIDTH, BAR_GAP, BAR_HEIGHT = 30, 4, 30
 
 
 @dataclass(frozen=True, eq=False)
-class Opened:
+class Details:
     """What is shown large.
 
     Attributes:
@@ -48,8 +48,8 @@ class Opened:
     steps: tuple[tuple[str, int], ...]
 
 
-def opened_html(
-    one: Opened | None, full: Answer | None, full_macs: int, truth: Truth | None = None
+def details_html(
+    one: Details | None, full: Answer | None, full_macs: int, truth: Truth | None = None
 ) -> str:
     """Return a method large; a line that says so while nothing is known of it."""
     if one is None or full is None:
@@ -71,7 +71,7 @@ def opened_html(
 
 
 def said_html(same: int, ran: int, full: Answer | None, cost: str, absent: int) -> str:
-    """Return in one sentence how the duel goes.
+    """Return in one sentence how the methods compare.
 
     Args:
         same: methods that name the full target's class.
@@ -99,7 +99,7 @@ def _top(answer: Answer) -> str:
     return f'<div class="td-tops cp-tops"><ol>{rows}</ol></div>'
 
 
-def _blocks(one: Opened) -> str:
+def _blocks(one: Details) -> str:
     """Return a bar per block: the patch tokens that it attends to, of all N."""
     if not one.blocks:
         return ""
@@ -115,16 +115,16 @@ def _blocks(one: Opened) -> str:
             f'height="{height:.1f}"/><text x="{x + BAR_WIDTH / 2}" y="{max(top - 4, 11):.1f}">'
             f'{tokens}</text><text x="{x + BAR_WIDTH / 2}" y="{floor + 14}">{block + 1}</text>'
         )
-    told = ", ".join(map(str, one.blocks))
+    spoken = ", ".join(map(str, one.blocks))
     return (
         '<figure class="cp-blocks"><figcaption class="td-hint">Patch tokens that each block '
         f"attends to, of {one.patches}</figcaption>"
         f'<svg viewBox="-1 0 {width + 2} {floor + 18}" role="img" aria-label="Patch tokens in the '
-        f'blocks: {told}">{bars}</svg></figure>'
+        f'blocks: {spoken}">{bars}</svg></figure>'
     )
 
 
-def _steps(one: Opened) -> str:
+def _steps(one: Details) -> str:
     if not one.steps:
         return ""
     return (

@@ -27,9 +27,9 @@ HOUSE: Mapping[str, str] = {
     "pipeline": "selectors batch stages answers method render",
     "studies": "bench check trace sweep calibration quality comparison errands",
     "training": "onnx_weights recipe recipes_pretrained recipes_scratch recipes sources "
-    "card checkpoint pictures augment objective models trainer measure stage "
-    "loop export pretrained run slim_recipe slim_data slim_start slim_trainer "
-    "slim slim_run",
+    "card checkpoint pictures augment objective models learner trainer measure "
+    "stage loop export pretrained run slim_recipe slim_data slim_start "
+    "slim_trainer slim slim_run",
     "ui": "kit explore tune coherence compare models endpoint pages app",
     "cli": "common pictures labelled run models tables coherence quality compare train_sit train",
 }

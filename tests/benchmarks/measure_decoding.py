@@ -1,7 +1,8 @@
 """What an upload may cost: memory above idle and time of the files made to cost most.
 
-Every file is opened in a fresh process, whose peak is what the kernel says it was. Run it with
-``python tests/benchmarks/measure_decoding.py``; it ends with 1 if a file is over the limits.
+Every file is opened in a fresh process, whose peak and processor time are what the kernel says, so
+that other work on the machine does not count. Run it with ``python
+tests/benchmarks/measure_decoding.py [WORDS]``; it ends with 1 if a file is over the limits.
 """
 
 from __future__ import annotations
@@ -30,19 +31,19 @@ for kind in ("JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP"):
 def peak():  # of this program alone: getrusage would count who started it
     return int(re.search(r"VmHWM:\\s+(\\d+) kB", open("/proc/self/status").read())[1])
 idle = peak()
-start = time.perf_counter()
+start = time.process_time()
 try:
     picture = open_picture(sys.argv[1])
     said = f"{picture.image.width} x {picture.image.height}"
 except PictureError as error:
     said = str(error)
-seconds = time.perf_counter() - start
+seconds = time.process_time() - start
 print((peak() - idle) / 1000, seconds, said)
 """
 
 
 def measure(path: Path) -> tuple[float, float, str]:
-    """Return MB above idle, seconds, and what came of it."""
+    """Return MB above idle, seconds of the processor, and what came of it."""
     done = subprocess.run(
         [sys.executable, "-c", OPEN, str(path)],
         check=False,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from quality_zoo import write_boxed
+from real_pictures import tiny_imagenet
 from trace_zoo import one_thread, small_drop
 
 from tinydrop.cli import main
@@ -16,8 +17,6 @@ from tinydrop.data import open_dataset
 from tinydrop.studies.comparison import compare_path
 from tinydrop.studies.quality import read_coherence, read_interventions, read_report, table_path
 from tinydrop.studies.trace import make_trace, offered_pictures
-
-SHARED = Path(__file__).resolve().parents[3] / "shared" / "data" / "tiny-imagenet-200"
 
 
 @pytest.fixture(autouse=True)
@@ -120,8 +119,7 @@ def test_tables_that_are_being_made_are_not_made_twice(
     assert not folder.exists()
 
 
-@pytest.mark.shared
-@pytest.mark.skipif(not SHARED.is_dir(), reason="../shared/data/tiny-imagenet-200 is not here")
+@pytest.mark.pictures
 def test_the_bundled_pair_on_pictures_with_boxes(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -129,14 +127,14 @@ def test_the_bundled_pair_on_pictures_with_boxes(
     from tinydrop.models.pairs import load_pair
 
     monkeypatch.setattr(labelled, "pair_of", lambda _arguments: load_pair("bundled"))
-    code, out, _ = run(capsys, SHARED, "--selector", "gradcam", "--limit", 8, "--json")
+    code, out, _ = run(capsys, tiny_imagenet(), "--selector", "gradcam", "--limit", 8, "--json")
     assert code == 0
     found = json.loads(out)
     assert found["provenance"]["grid"] == [8, 8]
     assert found["provenance"]["boxes"] == 8
     assert found["kept"] == list(range(4, 65, 4))
     methods = {one["name"]: one for one in found["methods"]}
-    data, pair = open_dataset(SHARED), load_pair("bundled")
+    data, pair = open_dataset(tiny_imagenet()), load_pair("bundled")
     boxes = [p.box for p in data.pictures(offered_pictures(data, pair, 8).positions)]
     # The crop is the whole picture of 64 x 64 pixels, so a box's share is its area.
     area = sum((x1 - x0) * (y1 - y0) for x0, y0, x1, y1 in boxes) / 8 / 64**2

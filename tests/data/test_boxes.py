@@ -11,12 +11,11 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 from quality_zoo import write_boxed
+from real_pictures import tiny_imagenet
 
 from tinydrop.core.tokens import PatchGrid, covered_patches
 from tinydrop.data import open_dataset
 from tinydrop.data.view import InputSpec, Picture, View
-
-SHARED = Path(__file__).resolve().parents[3] / "shared" / "data" / "tiny-imagenet-200"
 
 
 def spec(size: tuple[int, int], mode: str, crop_pct: float) -> InputSpec:
@@ -70,10 +69,9 @@ def test_pictures_without_a_box_column_stay_fine(tmp_path: Path) -> None:
     assert all(picture.box is None for picture in pictures)
 
 
-@pytest.mark.shared
-@pytest.mark.skipif(not SHARED.is_dir(), reason="../shared/data/tiny-imagenet-200 is not here")
+@pytest.mark.pictures
 def test_the_boxes_of_tiny_imagenet_are_those_of_its_column() -> None:
-    (path,) = (SHARED / "data").glob("validation*.parquet")
+    (path,) = (tiny_imagenet() / "data").glob("validation*.parquet")
     stored = np.array(pq.read_table(path, columns=["bbox"]).column("bbox").to_pylist())
     area = (stored[:, 2] - stored[:, 0]) * (stored[:, 3] - stored[:, 1])
     found = [picture.box for picture in open_dataset(path).pictures()]

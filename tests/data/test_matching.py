@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 from data_zoo import one_sentence
+from real_pictures import tiny_imagenet
 
 from tinydrop.core.errors import SettingError
 from tinydrop.data import (
@@ -17,8 +17,6 @@ from tinydrop.data import (
     open_dataset,
 )
 from tinydrop.models.pairs import load_pair
-
-SHARED = Path(__file__).resolve().parents[3] / "shared" / "data" / "tiny-imagenet-200"
 
 
 def labelled(*labels: ClassLabel, counts: list[int] | None = None) -> Dataset:
@@ -99,15 +97,14 @@ def test_one_class_of_the_pair_alone_measures_nothing() -> None:
     assert one_sentence(error)
 
 
-@pytest.mark.shared
-@pytest.mark.skipif(not SHARED.is_dir(), reason="../shared/data/tiny-imagenet-200 is not here")
+@pytest.mark.pictures
 @pytest.mark.parametrize(
     ("name", "pictures", "classes"), [("bundled", 5000, 200), ("bundled-24", 3250, 24)]
 )
 def test_a_shipped_pair_knows_the_pictures_that_it_was_measured_on(
     name: str, pictures: int, classes: int
 ) -> None:
-    data = open_dataset(SHARED)
+    data = open_dataset(tiny_imagenet())
     assert len(data) == 5000
     pair = load_pair(name)
     members = pair.info["members"]
@@ -116,6 +113,6 @@ def test_a_shipped_pair_knows_the_pictures_that_it_was_measured_on(
     assert match.classes == len(pair.classes) == classes
     # Counted another way: by the names in the file's own class list.
     fine = {one for names in members.values() for one in names}
-    listed = json.loads((SHARED / "classes.json").read_text())
+    listed = json.loads((tiny_imagenet() / "classes.json").read_text())
     wanted = [e["label"] for e in listed if fine & {e["name"].split(",")[0], e["wnid"]}]
     assert match.pictures == int(np.isin(data.label, wanted).sum())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +13,7 @@ from trace_zoo import one_thread, picture_bytes, small_drop
 from windowed_zoo import HIERA, SWIN, SWIN_V2, make_windowed
 
 from tinydrop import TinyDrop
+from tinydrop.core.assets import samples_folder
 from tinydrop.core.errors import UnsupportedModelError
 from tinydrop.core.results import softmax
 from tinydrop.models.backbones import Target, wrap_guidance, wrap_target
@@ -28,7 +28,7 @@ NOT_ON_CPU = {"hiera-windowed-table", "hiera-pooled-shortcut"}
 """Their position tables are resized by a function that torch has for float32 alone there."""
 LOUD = {"efficientformerv2"}
 """With redrawn weights its values reach 1e5: too much for float16, and coarse in bfloat16."""
-SAMPLES = Path(__file__).parents[2] / "assets" / "samples"
+SAMPLES = samples_folder()
 
 
 @pytest.fixture(autouse=True)

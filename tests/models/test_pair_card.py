@@ -19,7 +19,7 @@ from tinydrop import TinyDrop
 from tinydrop.core.errors import SettingError, TinyDropError, UnsupportedModelError
 from tinydrop.models.backbones import wrap_guidance
 from tinydrop.models.pairs import (
-    BUNDLED_STUDENT,
+    bundled_students,
     load_pair_folder,
     load_slimmed,
     pair_from_models,
@@ -264,7 +264,7 @@ def test_floating_point_weights_of_any_width_are_read(folder: Path, kind: torch.
 
 def test_random_student_cards_give_a_card_or_one_sentence(tmp_path: Path) -> None:
     rng = np.random.default_rng(7)
-    whole = json.loads((BUNDLED_STUDENT / "student.json").read_text())
+    whole = json.loads((bundled_students()[0] / "student.json").read_text())
     whole["classes"], whole["info"] = whole["classes"][:3], {"recipe": {"distil": True}}
     fine = 0
     for _ in range(1500):

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from real_pictures import tiny_imagenet
 from trace_zoo import one_thread, small_drop, write_folder
 
 from tinydrop import Setting, TinyDrop
@@ -24,7 +25,6 @@ from tinydrop.pipeline import Guide, Selected
 from tinydrop.studies.sweep import replay
 from tinydrop.studies.trace import Trace, make_trace, match_pair
 
-SHARED = Path(__file__).resolve().parents[3] / "shared" / "data" / "tiny-imagenet-200"
 MARGIN = 1e-5
 
 
@@ -209,12 +209,11 @@ def test_the_trace_states_what_the_stages_give(
                     assert abs(value - entry["value"]) < 1e-6
 
 
-@pytest.mark.shared
-@pytest.mark.skipif(not SHARED.is_dir(), reason="../shared/data/tiny-imagenet-200 is not here")
+@pytest.mark.pictures
 @pytest.mark.skipif("TINYDROP_LONG" not in os.environ, reason="minutes: set TINYDROP_LONG=1 for it")
 def test_300_real_pictures_at_20_settings_equal_the_bundled_pipeline(tmp_path: Path) -> None:
     drop = TinyDrop("bundled")
-    whole = open_dataset(SHARED)
+    whole = open_dataset(tiny_imagenet())
     known = np.flatnonzero(match_pair(whole, drop.pair).class_index[whole.label] >= 0)
     picked = np.sort(np.random.default_rng(4).choice(known, 300, replace=False))
     data = Dataset(

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from real_pictures import tiny_imagenet
 from trace_zoo import one_thread, small_drop, write_folder
 
 from tinydrop import TinyDrop
@@ -20,7 +21,6 @@ from tinydrop.data import Dataset, open_dataset, read_table, write_table
 from tinydrop.models.pairs import load_pair
 from tinydrop.studies.trace import Trace, TraceStoppedError, make, make_trace, read_trace
 
-SHARED = Path(__file__).resolve().parents[3] / "shared" / "data" / "tiny-imagenet-200"
 COUNTS = {"goldfish": 9, "red_fox": 12, "spider": 8, "unknown": 2}
 DAMAGED = (("red_fox", 4), ("red_fox", 5))
 
@@ -295,7 +295,7 @@ def test_an_unwritable_place_is_one_sentence(drop: TinyDrop, data: Dataset, tmp_
 def test_the_committed_traces_belong_to_the_bundled_pair(selector: str) -> None:
     path = Path(__file__).resolve().parents[2] / f"assets/traces/bundled-{selector}.parquet"
     assert path.stat().st_size <= 6_000_000
-    # Made by: python -m tinydrop trace ../shared/data/tiny-imagenet-200 --selector ... --out ...
+    # Made by: python -m tinydrop trace tiny-imagenet-200 --selector ... --out ...
     pair = load_pair("bundled")
     trace = read_trace(path, pair)
     assert trace.provenance.selector == selector
@@ -368,7 +368,7 @@ class Tracer:
 @pytest.fixture
 def tracer(request: pytest.FixtureRequest, folder: Path) -> Iterator[Tracer]:
     kind, limit = request.param
-    started = Tracer(kind, folder if kind == "small" else SHARED, limit)
+    started = Tracer(kind, folder if kind == "small" else tiny_imagenet(), limit)
     with started.process:
         assert started.line() == "ready"
         yield started
@@ -384,10 +384,7 @@ def tracer(request: pytest.FixtureRequest, folder: Path) -> Iterator[Tracer]:
             20,
             id="20-kills",
             marks=[
-                pytest.mark.shared,
-                pytest.mark.skipif(
-                    not SHARED.is_dir(), reason="../shared/data/tiny-imagenet-200 is not here"
-                ),
+                pytest.mark.pictures,
                 pytest.mark.skipif(
                     "TINYDROP_LONG" not in os.environ, reason="minutes: set TINYDROP_LONG=1 for it"
                 ),

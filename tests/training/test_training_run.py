@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -29,7 +30,7 @@ from tinydrop.data.view import View, open_picture
 from tinydrop.models.pairs import load_pair
 from tinydrop.studies.calibration import reliability
 from tinydrop.training import RECIPES, PairTraining
-from tinydrop.training.checkpoint import join_parts, read_state, read_tensors, write_parts
+from tinydrop.training.checkpoint import read_state
 from tinydrop.training.export import read_groups
 
 TINY = RECIPES["tiny"]
@@ -51,7 +52,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def trained(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("run")
-    report = on_cpu(TINY, data, out, pack=out / "parts").run()
+    report = on_cpu(TINY, data, out).run()
     assert report.complete
     assert report.pair == out / "pair"
     return out
@@ -59,6 +60,11 @@ def trained(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def weights(out: Path, stage: str) -> dict[str, torch.Tensor]:
     return load_file(out / stage / "weights.safetensors")
+
+
+def copy_stages(trained: Path, out: Path) -> None:
+    for stage in ("teacher", "guidance", "target"):
+        shutil.copytree(trained / stage, out / stage)
 
 
 def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
@@ -126,8 +132,7 @@ def test_the_exported_pair_loads_and_is_as_good_as_its_card_says(trained: Path, 
 def test_an_exported_pair_is_named_and_grouped_as_asked(
     trained: Path, data: Path, tmp_path: Path
 ) -> None:
-    for part in (trained / "parts").glob("*.safetensors"):
-        (tmp_path / part.name).write_bytes(part.read_bytes())
+    copy_stages(trained, tmp_path)
     groups = tmp_path / "groups.json"
     groups.write_text('{"warm": ["red"], "cold": ["green", "blue"]}')
     training = on_cpu(TINY, data, tmp_path, "export", resume=True)
@@ -178,8 +183,7 @@ def test_a_stage_stopped_within_an_epoch_ends_with_the_same_weights(
     trained: Path, data: Path, tmp_path: Path, stage: str, steps: int
 ) -> None:
     assert steps % 6  # 48 pictures in batches of 8
-    for part in (trained / "parts").glob("teacher.*"):
-        (tmp_path / part.name).write_bytes(part.read_bytes())
+    shutil.copytree(trained / "teacher", tmp_path / "teacher")
     training = on_cpu(TINY, data, tmp_path, stage)
     report = training.run(stop=after(steps))
     assert not report.complete
@@ -234,41 +238,15 @@ def test_a_killed_training_goes_on_as_if_nothing_had_happened(data: Path, tmp_pa
     assert same(weights(killed, "teacher"), weights(whole, "teacher"))
 
 
-def test_packed_parts_make_the_same_file_again(data: Path, tmp_path: Path) -> None:
-    recipe = TINY.changed(["target.distil=0"])
-    on_cpu(recipe, data, tmp_path / "run", "target").run(stop=after(9))
-    file = tmp_path / "run" / "target" / "checkpoint.safetensors"
-    parts = write_parts(file, tmp_path / "parts", "target", part_bytes=200_000)
-    assert len(parts) > 3
-    assert max(part.stat().st_size for part in parts) < 240_000
-    joined = join_parts(tmp_path / "parts", "target", tmp_path / "new")
-    assert joined == tmp_path / "new" / "checkpoint.safetensors"
-    assert read_state(joined) == read_state(file)
-    before, after_ = read_tensors(file), read_tensors(joined)
-    assert before.keys() == after_.keys()
-    for key, value in before.items():
-        assert after_[key].dtype == value.dtype
-        # Weights and counts are exact; averages are kept to 11 bits, moments to 8.
-        error = {"ema": 2e-3, "optimizer": 8e-3}.get(key.split("/")[0], 0.0)
-        assert torch.allclose(after_[key], value, rtol=error, atol=1e-6 if error else 0.0)
-    parts[1].unlink()
-    with pytest.raises(SettingError, match="bring all parts of one run"):
-        join_parts(tmp_path / "parts", "target", tmp_path / "other")
-    with pytest.raises(SettingError, match="more than a part"):
-        write_parts(file, tmp_path / "small", "target", part_bytes=1000)
-
-
-def test_a_finished_run_is_not_done_twice_and_stages_are_taken_from_parts(
+def test_a_finished_run_is_not_done_twice_and_its_stages_export_elsewhere(
     trained: Path, data: Path, tmp_path: Path
 ) -> None:
     said: list[str] = []
     before = (trained / "target" / "weights.safetensors").stat().st_mtime_ns
-    report = on_cpu(TINY, data, trained, resume=True, pack=tmp_path / "none").run(said.append)
+    report = on_cpu(TINY, data, trained, resume=True).run(said.append)
     assert report.complete
-    assert report.parts == ()
     assert (trained / "target" / "weights.safetensors").stat().st_mtime_ns == before
-    for part in (trained / "parts").iterdir():
-        (tmp_path / part.name).write_bytes(part.read_bytes())
+    copy_stages(trained, tmp_path)
     assert on_cpu(TINY, data, tmp_path, "export").run().complete
     one, other = (load_pair(folder / "pair") for folder in (tmp_path, trained))
     assert one.digest == other.digest
@@ -279,7 +257,7 @@ def test_a_finished_run_is_not_done_twice_and_stages_are_taken_from_parts(
     [
         (
             ["--recipe", "huge"],
-            "no recipe 'huge'; choose one of gpu, cpu, cpu-efficientformer, tiny",
+            "no recipe 'huge'; choose one of pretrained, pretrained-gpu, gpu, cpu, tiny",
         ),
         (["--stage", "pilot"], "no stage 'pilot'; choose one of teacher"),
         (["--stage", "guidance"], "needs a finished teacher"),

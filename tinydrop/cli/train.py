@@ -57,9 +57,6 @@ def add_train(commands: argparse._SubParsersAction[Any]) -> None:
         help="change a number of the recipe, such as target.epochs=40; may be repeated",
     )
     pair.add_argument("--compile", action="store_true", help="train through torch.compile")
-    pair.add_argument(
-        "--pack", type=Path, metavar="DIR", help="also copy the stages into files of <= 15 MiB"
-    )
     pair.add_argument("--name", metavar="NAME", help="of the pair (the recipe's by default)")
     pair.add_argument(
         "--groups",
@@ -107,7 +104,6 @@ def _train_pair(arguments: argparse.Namespace) -> int:
         resume=arguments.resume,
         checkpoint_seconds=arguments.checkpoint_seconds,
         compiled=arguments.compile,
-        pack=arguments.pack,
         name=arguments.name,
         groups=arguments.groups,
         split=arguments.split,
@@ -217,8 +213,6 @@ def _print_end(training: PairTraining, report: TrainingReport) -> int:
             )
     if report.pair is not None:
         print(f"The pair is in {report.pair}; try it by --pair {report.pair}.")
-    for path in report.parts:
-        print(f"Packed: {path} ({path.stat().st_size / 2**20:.1f} MiB)")
     if not report.complete:
         print(f"Stopped in time; go on by the same command with --resume (--out {training.out}).")
     return 0

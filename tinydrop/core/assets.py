@@ -10,7 +10,7 @@ from __future__ import annotations
 from importlib import resources
 from pathlib import Path
 
-from tinydrop.core.errors import SettingError
+from tinydrop.core.errors import SettingError, quoted
 
 
 def assets_folder() -> Path:
@@ -56,6 +56,6 @@ def sample_path(name: str) -> Path:
     names = sorted(path.stem for path in samples_folder().glob("*.jpg"))
     if name not in names:
         raise SettingError(
-            f"There is no bundled photograph {str(name)[:40]!r}; use one of {', '.join(names)}."
+            f"There is no bundled photograph {quoted(name)}; use one of {', '.join(names)}."
         )
     return samples_folder() / f"{name}.jpg"

@@ -6,7 +6,6 @@ tensors and state can never belong to different moments, wherever a run is kille
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -18,9 +17,6 @@ import safetensors.torch
 import torch
 
 from tinydrop.core.errors import SettingError
-
-PART_BYTES = 15 * 2**20
-"""A device machine gives back files of at most 16 MiB, with everything that is in them."""
 
 _KEY = "tinydrop_training"
 
@@ -79,97 +75,6 @@ def read_tensors(path: Path, prefix: str = "") -> dict[str, torch.Tensor]:
             return {name[len(prefix) :]: file.get_tensor(name) for name in names}
     except (OSError, safetensors.SafetensorError) as error:
         raise _foreign(path, error) from error
-
-
-def write_parts(source: Path, folder: Path, name: str, part_bytes: int = PART_BYTES) -> list[Path]:
-    """Write a checkpoint or finished weights in small files that together hold the same.
-
-    Weights in training stay float32; averaged and finished weights become float16, the moments of
-    the optimiser bfloat16, each only where it stays finite. Training goes on from them almost, but
-    not exactly, as from the file itself.
-
-    Args:
-        source: a file of ``write_state``.
-        folder: where the parts go.
-        name: the parts are called ``NAME.part-1-of-3.safetensors``.
-        part_bytes: of tensors in one part; names and state come on top, less than 1 MiB.
-
-    Raises:
-        SettingError: if something cannot be read or written, or one tensor alone is too large.
-    """
-    state = read_state(source)
-    if state is None:
-        raise SettingError(f"There is no {source} to divide; train that stage first.")
-    groups: list[dict[str, torch.Tensor]] = [{}]
-    held = 0
-    for key, tensor in sorted(read_tensors(source).items()):
-        small = _narrowed(key, tensor).contiguous()
-        size = small.numel() * small.element_size()
-        if size > part_bytes:
-            raise SettingError(
-                f"{key} of {source} takes {size / 2**20:.0f} MiB, more than a part of "
-                f"{part_bytes / 2**20:.0f} MiB; keep the file itself."
-            )
-        if held + size > part_bytes:
-            groups.append({})
-            held = 0
-        groups[-1][key] = small
-        held += size
-    digest = hashlib.sha256(json.dumps(state, sort_keys=True).encode()).hexdigest()
-    count = len(groups)
-    for old in folder.glob(f"{name}.part-*-of-*.safetensors"):  # of an earlier moment
-        old.unlink(missing_ok=True)
-    paths = []
-    for number, tensors in enumerate(groups, start=1):
-        path = folder / f"{name}.part-{number}-of-{count}.safetensors"
-        own = state if number == 1 else {}
-        part = {"part": [number, count], "file": source.name, "digest": digest, "state": own}
-        write_state(path, tensors, part)
-        paths.append(path)
-    return paths
-
-
-def join_parts(folder: Path, name: str, destination: Path) -> Path | None:
-    """Put the parts of ``write_parts`` together again; None where there are none.
-
-    Args:
-        folder: holds ``NAME.part-1-of-3.safetensors`` and so on.
-        name: of the parts.
-        destination: the folder for the file that they were made of.
-
-    Raises:
-        SettingError: if parts are missing or belong to different files.
-    """
-    paths = sorted(folder.glob(f"{name}.part-*-of-*.safetensors"))
-    if not paths:
-        return None
-    states = [read_state(path) or {} for path in paths]
-    found = {tuple(state.get("part", ())) for state in states}
-    count = max((part[1] for part in found if len(part) == 2), default=0)
-    same = len({(state.get("digest"), state.get("file")) for state in states}) == 1
-    if not same or found != {(number, count) for number in range(1, count + 1)}:
-        raise SettingError(
-            f"The parts of {name} in {folder} are not the {count} of one file; bring all parts of "
-            f"one run, and only those."
-        )
-    tensors: dict[str, torch.Tensor] = {}
-    for path in paths:
-        for key, value in read_tensors(path).items():
-            halved = value.dtype in (torch.float16, torch.bfloat16)
-            tensors[key] = value.float() if halved else value
-    state = next(state["state"] for state in states if state["part"][0] == 1)
-    joined = destination / str(states[0]["file"])
-    write_state(joined, tensors, state)
-    return joined
-
-
-def _narrowed(key: str, tensor: torch.Tensor) -> torch.Tensor:
-    """Return the tensor in the type that its part of a checkpoint is kept in."""
-    if not tensor.is_floating_point() or key.endswith("/step") or key == "loss_sum":
-        return tensor
-    kinds = {"ema": torch.float16, "optimizer": torch.bfloat16}
-    small = tensor.to(kinds.get(key.split("/")[0], tensor.dtype))
-    return small if bool(small.isfinite().all()) else tensor
 
 
 def _foreign(path: Path, error: object) -> SettingError:

@@ -1,10 +1,9 @@
 """The named recipes.
 
-``pretrained`` takes a night of two CPU cores, ``pretrained-gpu`` the same models, longer, on a GPU;
-``cpu`` takes two and a half hours of two cores from drawn weights, ``gpu`` half an hour of a large
-GPU; ``tiny`` takes seconds and is for tests. Numbers of epochs follow from measured speed
-(``train pair --measure``); change them with ``--set`` where another machine is faster, and what was
-used is written into the pair's card.
+``pretrained`` is sized for a night on a CPU, ``pretrained-gpu`` trains the same models longer, on
+a GPU; ``cpu`` and ``gpu`` begin with drawn weights; ``tiny`` takes seconds and is for tests. See
+what a recipe would take by ``train pair --measure STEPS`` and change its epochs by ``--set``; what
+was used is written into the pair's card.
 """
 
 from __future__ import annotations

@@ -92,17 +92,31 @@ PRETRAINED = PairRecipe(
     guidance_share=0.06,
 )
 
-# The same models for a GPU: whole passes, larger batches, and the paper's 14x14 patches. Rates grow
-# with the square root of the batch, as AdamW's do.
+# The same models for a GPU: whole passes, larger batches, the paper's 14x14 patches, and a guidance
+# whose 5x5 map is as coarse beside them as 4x4 beside 12x12. Rates grow with the square root of the
+# batch, as AdamW's do.
 PRETRAINED_GPU = replace(
     PRETRAINED,
     name="pretrained-gpu",
     title="EfficientNet-Lite0 with ViT-S/14, 200 classes at 196 px",
     teacher=replace(
-        PRETRAINED.teacher, epochs=6, epoch_pictures=0, batch=256, lr=8e-4, warmup_epochs=0.5
+        PRETRAINED.teacher,
+        size=192,
+        sizes=(160, 192),
+        epochs=6,
+        epoch_pictures=0,
+        batch=256,
+        lr=8e-4,
+        warmup_epochs=0.5,
     ),
     guidance=replace(
-        PRETRAINED.guidance, epochs=4, epoch_pictures=0, batch=256, lr=4e-4, warmup_epochs=0.5
+        PRETRAINED.guidance,
+        size=160,
+        epochs=4,
+        epoch_pictures=0,
+        batch=256,
+        lr=4e-4,
+        warmup_epochs=0.5,
     ),
     target=replace(
         PRETRAINED.target,

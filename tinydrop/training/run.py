@@ -14,7 +14,6 @@ from torch import nn
 
 from tinydrop.core.errors import SettingError, quoted
 from tinydrop.core.writing import claimed
-from tinydrop.training.checkpoint import join_parts, write_parts
 from tinydrop.training.export import Finished, export_pair, read_groups
 from tinydrop.training.loop import train_stage
 from tinydrop.training.pictures import TrainingData, load_training_data, shards_of
@@ -44,13 +43,11 @@ class TrainingReport:
         states: stage -> where it stands, for the stages of this call that were begun.
         pair: the folder of the exported pair; None where none was exported.
         complete: whether all that was asked for is done.
-        parts: files written for ``pack``.
     """
 
     states: dict[str, StageState]
     pair: Path | None
     complete: bool
-    parts: tuple[Path, ...]
 
 
 @dataclass(frozen=True)
@@ -66,7 +63,6 @@ class PairTraining:
         resume: go on with what the folder holds.
         checkpoint_seconds: between checkpoints within an epoch.
         compiled: run the model in training through ``torch.compile``.
-        pack: folder for a copy of what this call trains, in files of at most 15 MiB.
         name: of the exported pair; the recipe's by default.
         groups: JSON file with coarse groups of its classes, for display.
         split: of the data, to measure on; the validation-like one by default.
@@ -86,7 +82,6 @@ class PairTraining:
     resume: bool = False
     checkpoint_seconds: float = 120.0
     compiled: bool = False
-    pack: Path | None = None
     name: str | None = None
     groups: Path | None = None
     split: str | None = None
@@ -154,7 +149,6 @@ class PairTraining:
         )
         if data.skipped:
             say(f"{data.skipped} pictures could not be read and are left out.")
-        fresh = {name for name in wanted if not (self.out / name / WEIGHTS).is_file()}
         train, validation = data.train.to(device), data.validation.to(device)
         data = replace(data, train=train, validation=validation)
         groups = None if self.groups is None else read_groups(self.groups, data.classes)
@@ -172,8 +166,7 @@ class PairTraining:
         if export and complete and not over():
             pair = self.out / "pair"
             export_pair(self.recipe, self._finished(), data, pair, device, self.name, groups, say)
-        parts = self._packed({name: states[name] for name in states if name in fresh})
-        return TrainingReport(states, pair, complete and (pair is not None or not export), parts)
+        return TrainingReport(states, pair, complete and (pair is not None or not export))
 
     @property
     def _wanted(self) -> tuple[str, ...]:
@@ -181,8 +174,6 @@ class PairTraining:
 
     def check(self) -> None:
         """Refuse, before anything is built or decoded, what cannot end well.
-
-        Packed parts that lie in ``out`` are put together on the way.
 
         Raises:
             SettingError: if shards or stages are missing, or ``out`` cannot be used.
@@ -198,14 +189,10 @@ class PairTraining:
             raise SettingError(
                 f"{self.out} cannot be written ({error.strerror}); give another folder by --out."
             ) from error
-        for name in STAGES:
-            folder = self.out / name
-            if not any((folder / file).is_file() for file in (WEIGHTS, CHECKPOINT)):
-                join_parts(self.out, name, folder)
-            if name in wanted:
-                self._check_start(name)
-                if not self.resume:
-                    refuse_earlier(folder, name)
+        for name in wanted:
+            self._check_start(name)
+            if not self.resume:
+                refuse_earlier(self.out / name, name)
         missing = {
             "teacher": any(self.recipe.stage(name).distil > 0 for name in wanted),
             "guidance": export,
@@ -296,12 +283,3 @@ class PairTraining:
                 )
             found[name] = Finished(recipe, state, weights)
         return found
-
-    def _packed(self, states: dict[str, StageState]) -> tuple[Path, ...]:
-        if self.pack is None:
-            return ()
-        parts: list[Path] = []
-        for name, state in states.items():
-            file = WEIGHTS if state.finished else CHECKPOINT
-            parts += write_parts(self.out / name / file, self.pack, name)
-        return tuple(parts)

@@ -145,7 +145,7 @@ def _begin(
                 f"{out} holds a training of {stored['step']} steps; go on with --resume or give "
                 f"another --out folder."
             )
-        trainer.load(path)
+        trainer.load(read_tensors(path))
         tell(f"Going on after step {stored['step']:,} of {trainer.steps:,}.")
         return stored
     start = {"random": top1(trainer.student, trainer.teacher, held_out)}

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -19,9 +18,8 @@ from tinydrop.models.slimming import (
     token_distance,
 )
 from tinydrop.training.augment import draw, render
-from tinydrop.training.checkpoint import read_tensors
+from tinydrop.training.learner import Learner
 from tinydrop.training.pictures import PictureSet, epoch_order
-from tinydrop.training.recipe import MEAN, STD
 from tinydrop.training.slim_data import normalised
 from tinydrop.training.slim_recipe import SlimRecipe
 
@@ -48,7 +46,7 @@ def top1(logits: Callable[[torch.Tensor], torch.Tensor], target: Target, data: P
     return right / len(data)
 
 
-class SlimTrainer:
+class SlimTrainer(Learner):
     """A student, its reverse modules, its moving average and its optimiser.
 
     Args:
@@ -62,45 +60,22 @@ class SlimTrainer:
         self.recipe = recipe
         self.steps = recipe.steps(pictures)
         self.per_epoch = recipe.per_epoch(pictures)
-        self.device = next(teacher.module.parameters()).device
+        device = next(teacher.module.parameters()).device
         # Always in eval mode: a fine-tuning of few epochs without dropout, so nothing is drawn
         # that a checkpoint would have to remember.
-        self.student = self._fresh()
-        self.average = self._fresh()
+        self.student, self.average = (_fresh(teacher, recipe, device) for _ in range(2))
         dim = teacher.spec.embed_dim
         wanted = recipe.distil and recipe.reverse
         self.reverse = (
-            Reverse(self.student, dim, seed=recipe.seed + 1).to(self.device) if wanted else None
+            Reverse(self.student, dim, seed=recipe.seed + 1).to(device) if wanted else None
         )
-        self._named = [
-            *((f"student/{name}", p) for name, p in self.student.named_parameters()),
-            *((f"reverse/{name}", p) for name, p in _named_of(self.reverse)),
-        ]
-        self._optimiser = torch.optim.AdamW(self._groups(), lr=recipe.lr)
-
-    def _fresh(self) -> SlimmedTransformer:
-        recipe = self.recipe
-        student = SlimmedTransformer(
-            self.teacher, recipe.plan, hard=recipe.hard, seed=recipe.seed
-        ).eval()
-        layers: Iterator[Any] = student.modules()
-        for layer in layers:
-            if self.device.type == "cpu" and hasattr(layer, "fused_attn"):
-                layer.fused_attn = False  # slower in training on a CPU
-        return student
-
-    def _groups(self) -> list[dict[str, Any]]:
-        recipe = self.recipe
-        groups: dict[tuple[float, float], list[nn.Parameter]] = {}
-        for name, weight in self._named:
-            factor = 1.0 if name.startswith("student/body.") else recipe.fast
-            tables = weight.ndim < 2 or "pos_embed" in name or "_token" in name
-            decay = 0.0 if tables else recipe.weight_decay
-            groups.setdefault((factor, decay), []).append(weight)
-        return [
-            {"params": params, "weight_decay": decay, "factor": factor}
-            for (factor, decay), params in groups.items()
-        ]
+        learning: dict[str, nn.Module] = {"student": self.student}
+        if self.reverse is not None:
+            learning["reverse"] = self.reverse
+        optimizer = torch.optim.AdamW(
+            _groups(learning, recipe), lr=recipe.lr, fused=device.type == "cuda"
+        )
+        super().__init__({**learning, "average": self.average}, optimizer, device, recipe.clip)
 
     def batch(self, data: PictureSet, step: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Return a step's changed and normalised pictures and their labels."""
@@ -108,11 +83,8 @@ class SlimTrainer:
         epoch, inside = divmod(step, self.per_epoch)
         rows = epoch_order(len(data), recipe.batch, recipe.seed, epoch)[inside]
         draws = draw(recipe.augment, len(rows), recipe.seed, epoch, inside)
-        x = render(data.pixels[rows].to(self.device), draws, recipe.augment, spec.size[0])
-        if (spec.mean, spec.std) != (MEAN, STD):  # what render normalised with
-            column = (1, 3, 1, 1)
-            x = x * x.new_tensor(STD).view(column) + x.new_tensor(MEAN).view(column)
-            x = (x - x.new_tensor(spec.mean).view(column)) / x.new_tensor(spec.std).view(column)
+        pixels = data.pixels[rows].to(self.device)
+        x = render(pixels, draws, recipe.augment, spec.size[0], spec.mean, spec.std)
         return x, data.label[rows].to(self.device)
 
     def losses(self, pixels: torch.Tensor, label: torch.Tensor) -> FrdLoss:
@@ -142,44 +114,34 @@ class SlimTrainer:
         """Learn from one batch, and return its loss before the step."""
         recipe = self.recipe
         found = self.losses(*self.batch(data, step))
-        self._optimiser.zero_grad(set_to_none=True)
-        torch.autograd.backward(found.total)
-        torch.nn.utils.clip_grad_norm_([p for _, p in self._named], recipe.clip)
-        rate = recipe.rate(step, self.steps)
-        for group in self._optimiser.param_groups:
-            group["lr"] = rate * group["factor"]
-        self._optimiser.step()
+        self.learn(found.total, recipe.rate(step, self.steps))
         keep = min(recipe.ema, (1 + step) / (10 + step))
         with torch.no_grad():
             for mean, now in zip(self.average.parameters(), self.student.parameters(), strict=True):
                 mean.lerp_(now, 1 - keep)
         return found
 
-    def tensors(self) -> dict[str, torch.Tensor]:
-        """Return all that later steps depend on, by name."""
-        found = {f"student/{k}": v for k, v in self.student.state_dict().items()}
-        found |= {f"average/{k}": v for k, v in self.average.state_dict().items()}
-        if self.reverse is not None:
-            found |= {f"reverse/{k}": v for k, v in self.reverse.state_dict().items()}
-        for name, weight in self._named:
-            for key, value in self._optimiser.state.get(weight, {}).items():
-                found[f"optimiser/{name}/{key}"] = value
-        return found
 
-    def load(self, path: Path) -> None:
-        """Take over what ``tensors`` returned, from a checkpoint."""
-        self.student.load_state_dict(read_tensors(path, "student/"))
-        self.average.load_state_dict(read_tensors(path, "average/"))
-        if self.reverse is not None:
-            self.reverse.load_state_dict(read_tensors(path, "reverse/"))
-        moments = read_tensors(path, "optimiser/")
-        for name, weight in self._named:
-            self._optimiser.state[weight] = {
-                key.rpartition("/")[2]: value.to(self.device if value.ndim else "cpu")
-                for key, value in moments.items()
-                if key.rpartition("/")[0] == name
-            }
+def _fresh(teacher: Target, recipe: SlimRecipe, device: torch.device) -> SlimmedTransformer:
+    """Return a student with the teacher's weights and slimming modules drawn from the seed."""
+    student = SlimmedTransformer(teacher, recipe.plan, hard=recipe.hard, seed=recipe.seed).eval()
+    layers: Iterator[Any] = student.modules()
+    for layer in layers:
+        if device.type == "cpu" and hasattr(layer, "fused_attn"):
+            layer.fused_attn = False  # slower in training on a CPU
+    return student
 
 
-def _named_of(module: nn.Module | None) -> list[tuple[str, nn.Parameter]]:
-    return [] if module is None else list(module.named_parameters())
+def _groups(modules: Mapping[str, nn.Module], recipe: SlimRecipe) -> list[dict[str, Any]]:
+    """Return the weights in groups of one multiple of the rate and one decay."""
+    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+    for prefix, module in modules.items():
+        for name, weight in module.named_parameters(prefix):
+            scale = 1.0 if name.startswith("student.body.") else recipe.fast
+            tables = weight.ndim < 2 or "pos_embed" in name or "_token" in name
+            decay = 0.0 if tables else recipe.weight_decay
+            groups.setdefault((scale, decay), []).append(weight)
+    return [
+        {"params": params, "weight_decay": decay, "lr_scale": scale}
+        for (scale, decay), params in groups.items()
+    ]

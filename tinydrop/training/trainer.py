@@ -14,6 +14,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from tinydrop.training.augment import draw, kept_share, plain_view, render, renormalised
+from tinydrop.training.learner import Learner
 from tinydrop.training.models import build_stage, seeded
 from tinydrop.training.objective import learning_rate, loss, soft_labels
 from tinydrop.training.pictures import PictureSet
@@ -51,7 +52,7 @@ class Teacher:
         return answer
 
 
-class Trainer:
+class Trainer(Learner):
     """A model, its moving average and its optimiser.
 
     Args:
@@ -76,7 +77,6 @@ class Trainer:
         compiled: bool = False,
     ) -> None:
         self.recipe = recipe
-        self.device = device
         self._classes = classes
         self._steps = steps_per_epoch
         self._teacher = teacher
@@ -88,7 +88,12 @@ class Trainer:
         self.ema: Any = ModelEmaV3(
             self.model, decay=recipe.ema, use_warmup=True, warmup_power=_EMA_POWER
         )
-        self._optimizer = _optimizer(self.model, recipe, device)
+        super().__init__(
+            {"model": self.model, "ema": self.ema.module},
+            _optimizer(self.model, recipe, device),
+            device,
+            recipe.clip,
+        )
         self._forward: Callable[[torch.Tensor], torch.Tensor] = (
             torch.compile(self.model) if compiled else self.model
         )
@@ -122,40 +127,17 @@ class Trainer:
                 logits = self._forward(x)
                 said = None if self._teacher is None else self._teacher.logits(shown, recipe)
             value = loss(logits, wanted, said, recipe)
-            torch.autograd.backward(value)
-        if recipe.clip:
-            torch.nn.utils.clip_grad_norm_(self.model.parameters(), recipe.clip)
-        rate = learning_rate(recipe, done, self._steps)
-        for group in self._optimizer.param_groups:
-            group["lr"] = rate * group.get("lr_scale", 1.0)
-        self._optimizer.step()
-        self._optimizer.zero_grad(set_to_none=True)
+            self.learn(value, learning_rate(recipe, done, self._steps))
         self.ema.update(self.model, step=done + 1)
         self.loss_sum += value.detach()
 
     def tensors(self) -> dict[str, torch.Tensor]:
         """Return all that later steps depend on, by name."""
-        found = {f"model/{key}": value for key, value in self.model.state_dict().items()}
-        found |= {f"ema/{key}": value for key, value in self.ema.module.state_dict().items()}
-        for number, weight in enumerate(self._weights()):
-            for key, value in self._optimizer.state.get(weight, {}).items():
-                if isinstance(value, torch.Tensor):  # Muon also notes how it treats a weight
-                    found[f"optimizer/{number}/{key}"] = value
-        return found | {"loss_sum": self.loss_sum}
+        return super().tensors() | {"loss_sum": self.loss_sum}
 
     def load(self, tensors: Mapping[str, torch.Tensor]) -> None:
         """Take over what ``tensors`` returned, in this or another process."""
-        self.model.load_state_dict(_below(tensors, "model/"))
-        self.ema.module.load_state_dict(_below(tensors, "ema/"))
-        for number, weight in enumerate(self._weights()):
-            moments = _below(tensors, f"optimizer/{number}/")
-            # Each moment lies in memory as its weight does, or the fused step would be slow.
-            self._optimizer.state[weight] = {
-                key: torch.empty_like(weight).copy_(value)
-                if value.shape == weight.shape and key != "step"
-                else value.to(self.device if self.device.type == "cuda" else "cpu").clone()
-                for key, value in moments.items()
-            }
+        super().load(tensors)
         self.loss_sum = tensors["loss_sum"].to(self.device)
 
     def averaged(self) -> nn.Module:
@@ -163,9 +145,6 @@ class Trainer:
         # Some models remember things in eval mode; going there again makes them forget.
         module: nn.Module = self.ema.module.eval()
         return module
-
-    def _weights(self) -> list[nn.Parameter]:
-        return [weight for group in self._optimizer.param_groups for weight in group["params"]]
 
 
 def _optimizer(model: nn.Module, recipe: StageRecipe, device: torch.device) -> Any:  # noqa: ANN401
@@ -249,7 +228,3 @@ def _resized(x: torch.Tensor, size: int) -> torch.Tensor:
     if x.shape[-1] == size:
         return x
     return F.interpolate(x, size=(size, size), mode="bilinear", antialias=True)
-
-
-def _below(tensors: Mapping[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
-    return {k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)}

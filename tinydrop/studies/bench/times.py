@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from tinydrop.core.budget import BUDGET_LEVELS, num_keep
-from tinydrop.core.errors import SettingError
+from tinydrop.core.errors import SettingError, quoted
 from tinydrop.models.backbones import Guidance, Target
 from tinydrop.models.saliency import compute_saliency, resize_saliency
 from tinydrop.studies.bench.measure import time_in_turns
@@ -126,7 +126,7 @@ def read_level_times(path: Path) -> tuple[LevelTimes, ...]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         if content["format"] != _FORMAT:
-            raise ValueError(f"format {content['format']!r}")  # noqa: TRY301
+            raise ValueError(f"format {quoted(content['format'])}")  # noqa: TRY301
         return tuple(_table(one) for one in content["tables"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise SettingError(

@@ -19,7 +19,7 @@ PACKAGE = ROOT / "tinydrop"
 # The eight rooms from the bottom of the house to its top, and what lies in each, in the same order:
 # a file may import what stands before it, never what stands after it.
 HOUSE: Mapping[str, str] = {
-    "core": "errors writing assets tokens budget results statistics selection coherence",
+    "core": "errors numbers writing assets tokens budget results statistics selection coherence",
     "data": "decoding view values contents annotations splits descent layout "
     "vocabulary labels folders archives shape classes parquet training hub "
     "tables",

@@ -16,10 +16,10 @@ from trace_zoo import one_thread, small_drop
 from tinydrop import TinyDrop
 from tinydrop.core.budget import BUDGET_LEVELS
 from tinydrop.core.errors import WeightsUnavailableError
+from tinydrop.core.numbers import percent
 from tinydrop.models.pairs import StudentCard, load_student, save_slimmed
 from tinydrop.models.reduction import drop_plan, plan_macs
 from tinydrop.models.slimming import SlimmedTransformer, SlimmingPlan
-from tinydrop.pipeline.render.words import percent
 from tinydrop.studies.comparison import METHODS, budget_of, costed_plans, duel, place_within, slim
 from tinydrop.ui.compare.data_set import DataSetPanel
 from tinydrop.ui.compare.handlers import START_LEVEL, Compare

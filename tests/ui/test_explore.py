@@ -14,18 +14,18 @@ from tinydrop import SELECTORS, TinyDrop
 from tinydrop.core.budget import Setting
 from tinydrop.core.errors import SettingError, WeightsUnavailableError
 from tinydrop.core.results import DropResult, Truth
+from tinydrop.core.selection import SELECTOR_TITLES
 from tinydrop.pipeline.render.words import decision_parts, plain_text
 from tinydrop.studies.errands import ErrandError, Message
 from tinydrop.ui.explore.handlers import Explore, stage_key
 from tinydrop.ui.explore.links import look_from_query, query_of
-from tinydrop.ui.explore.texts import SELECTOR_TITLES
 from tinydrop.ui.kit.cache import BoundedCache
 from tinydrop.ui.kit.fragments import gallery
 from tinydrop.ui.kit.lanes import Idle
 from tinydrop.ui.kit.look import BUNDLED, Look
 from tinydrop.ui.kit.maker import LookMaker, Progress
 from tinydrop.ui.kit.samples import Sample, find_sample, find_samples, sample_outcome, truth_of
-from tinydrop.ui.kit.texts import GENERIC_ERROR, SELECTOR_NOTES
+from tinydrop.ui.kit.texts import GENERIC_ERROR
 
 SAMPLES = find_samples()
 
@@ -390,9 +390,11 @@ def test_a_link_brings_back_the_look(changes: dict[str, object]) -> None:
 
 
 def test_every_selector_has_a_title_and_one_sentence_which_the_page_shows(looks: LookMaker) -> None:
-    assert set(SELECTOR_TITLES) == set(SELECTOR_NOTES) == set(SELECTORS)
-    assert len(set(SELECTOR_TITLES.values())) == len(set(SELECTOR_NOTES.values())) == len(SELECTORS)
-    for name, note in SELECTOR_NOTES.items():
+    notes = {name: one.note for name, one in SELECTOR_TITLES.items()}
+    titles = {one.title for one in SELECTOR_TITLES.values()}
+    assert set(SELECTOR_TITLES) == set(SELECTORS)
+    assert len(titles) == len(set(notes.values())) == len(SELECTORS)
+    for name, note in notes.items():
         assert note.endswith(".")
         assert note.count(". ") == 0
         look = look_at("bison")

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from tinydrop.core.budget import Setting
+from tinydrop.core.numbers import exact_percent, macs_words
 from tinydrop.studies.calibration import (
     certified_setting,
     certified_tau,
@@ -49,7 +50,7 @@ from tinydrop.ui.tune.tables import (
     regret_boxes,
 )
 from tinydrop.ui.tune.thresholds import certified_part, f1_part
-from tinydrop.ui.tune.words import drop_words, exact_percent, macs_words
+from tinydrop.ui.tune.words import drop_words
 
 SETTING = Setting(0.6, 1.3)
 NASTY = '<img src=x onerror="alert(1)">${evil}`{{evil}}'

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from tinydrop.cli.common import add_pair, add_selector, pair_of
 from tinydrop.cli.pictures import add_photos, each_photo, photos_of
-from tinydrop.core.budget import BUDGET_RULES
+from tinydrop.core.budget import BUDGET_RULES, CONTROLS
 from tinydrop.core.errors import SettingError
 from tinydrop.core.results import DropResult
+from tinydrop.core.selection import check_selector
 
 if TYPE_CHECKING:
     from tinydrop.pipeline import TinyDrop
@@ -36,12 +37,12 @@ def add_run(commands: argparse._SubParsersAction[Any]) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from tinydrop.pipeline import TinyDrop, check_selector
+    from tinydrop.pipeline import TinyDrop
 
     check_selector(arguments.selector)
     photos = photos_of(arguments)
     drop = TinyDrop(pair_of(arguments))
-    given = {name: getattr(arguments, name) for name in ("tau", "gamma", "temperature", "rule")}
+    given = {name: getattr(arguments, name) for name in CONTROLS}
     drop.setting(**{k: v for k, v in given.items() if v is not None})  # refused before any work
     save = _Saver(arguments.save) if arguments.save is not None else None
 

@@ -9,8 +9,8 @@ from typing import Any
 import gradio as gr
 
 from tinydrop.core.errors import SettingError, TinyDropError
+from tinydrop.core.selection import SELECTORS
 from tinydrop.models.pairs import SHIPPED
-from tinydrop.pipeline import SELECTORS
 from tinydrop.ui.kit.components import ApiChoice, ApiNumber, UploadedFile
 from tinydrop.ui.kit.lanes import MODEL_QUEUE
 from tinydrop.ui.kit.look import BUNDLED

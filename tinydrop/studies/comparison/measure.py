@@ -101,7 +101,7 @@ def compare_methods(
         unranked=int(found.unranked.sum()),
         seed=seed,
         grid=(spec.grid.rows, spec.grid.cols),
-        setting={name: getattr(setting, name) for name in setting.__dataclass_fields__},
+        setting=setting.as_dict(),
         reference=REFERENCE,
         full_macs=target_macs(spec, spec.grid.num_patches).total,
         guidance_macs=own.forward,

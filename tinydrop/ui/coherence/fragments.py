@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from tinydrop.core.coherence import describe_coherence, judge_coherence
+from tinydrop.core.numbers import decimals, signed
 from tinydrop.core.results import Answer
 from tinydrop.core.tokens import TokenSelection
 from tinydrop.data import Picture, View
@@ -18,14 +19,7 @@ from tinydrop.ui.coherence.known import KeptAnswer, Known, film_of
 from tinydrop.ui.coherence.measures import measure_bars, verdict_line
 from tinydrop.ui.coherence.multiples import Multiple, multiples, photo_part, placed_image
 from tinydrop.ui.coherence.wish import PAINTED
-from tinydrop.ui.coherence.words import (
-    ARRANGEMENT_TITLES,
-    POSITION_NOTES,
-    POSITION_TITLES,
-    plain,
-    say_parts,
-    signed,
-)
+from tinydrop.ui.coherence.words import POSITION_NOTES, POSITION_TITLES, arrangement, say_parts
 from tinydrop.ui.kit.fragments import NOT_YET, STAGE_SIDE, Fragments, asking, seen_in
 from tinydrop.ui.kit.fragments import credit as credit_of
 from tinydrop.ui.kit.fragments import waiting_parts as nothing_known
@@ -34,9 +28,8 @@ from tinydrop.ui.kit.look import Look
 from tinydrop.ui.kit.markup import escape
 from tinydrop.ui.kit.samples import Sample
 from tinydrop.ui.kit.stage import map_layer, mask_layer, picture_layer
-from tinydrop.ui.kit.texts import FAILED, SELECTOR_NOTES
+from tinydrop.ui.kit.texts import FAILED
 
-PAINTED_NOTE = "The patches that were put in and out by hand, wherever the level stands."
 MAX_MARKS = 40
 """More patches than this are not marked as put in or out: the picture would vanish below them."""
 
@@ -121,7 +114,7 @@ def film(known: Known, every: Sequence[KeptAnswer], *, stopped: bool) -> Fragmen
         stopped: True where missing answers will not come.
     """
     wish, full = known.wish, known.full.answer
-    title = ARRANGEMENT_TITLES[wish.arrangement]
+    title = arrangement(wish.arrangement).short
     if known.order is None:
         problem = f"No film: {known.saliency.problem}, so every patch is kept at each level."
         return {"film": f'<p class="td-hint">{escape(problem)}</p>', "exact": ""}
@@ -189,7 +182,7 @@ def _kept(known: Known) -> str:
 
 
 def _title(tile: KeptAnswer) -> str:
-    return ARRANGEMENT_TITLES[tile.name]
+    return arrangement(tile.name).short
 
 
 def _mask(known: Known) -> str:
@@ -232,13 +225,13 @@ def _tiles(known: Known, *, stopped: bool) -> str:
     chosen = PAINTED if wish.by_hand else wish.arrangement
     tiles = [
         Multiple(
-            tile.name, _title(tile), SELECTOR_NOTES.get(tile.name, PAINTED_NOTE),
+            tile.name, _title(tile), arrangement(tile.name).note,
             tile.name == chosen, tile.selection, tile.answer,
         )
         for tile in known.arrangements
     ]  # fmt: skip
     label = f"Arrangements of {known.num_keep} of {known.grid.num_patches} patches"
-    note = SELECTOR_NOTES.get(chosen, PAINTED_NOTE)
+    note = arrangement(chosen).note
     return (
         multiples(
             tiles,
@@ -247,7 +240,7 @@ def _tiles(known: Known, *, stopped: bool) -> str:
             stopped=stopped,
             truth=known.picture.truth,
         )
-        + f'<p class="td-hint"><b>{ARRANGEMENT_TITLES[chosen]}</b>: {escape(note)}</p>'
+        + f'<p class="td-hint"><b>{arrangement(chosen).short}</b>: {escape(note)}</p>'
     )
 
 
@@ -295,5 +288,5 @@ def _paint(known: Known, full: Answer | None, *, stopped: bool) -> str:
         against.insert(0, f"<b>{signed(own - before)}</b> against {named}")
     return (
         f'<p class="ch-logit" aria-live="polite">Logit of <b>{escape(full.name)}</b> on the stage: '
-        f"<b>{plain(own)}</b>; {', '.join(against)}.</p>"
+        f"<b>{decimals(own)}</b>; {', '.join(against)}.</p>"
     )

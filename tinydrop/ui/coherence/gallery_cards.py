@@ -12,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from tinydrop.core.numbers import percent
 from tinydrop.core.tokens import TokenSelection
-from tinydrop.pipeline.render import heat_colours, percent
+from tinydrop.pipeline.render import heat_colours
 from tinydrop.ui.coherence.words import POSITION_NOTES, POSITION_TITLES
 from tinydrop.ui.kit.markup import data_uri, escape
 from tinydrop.ui.kit.stage import outline_path

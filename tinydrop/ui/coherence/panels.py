@@ -10,10 +10,11 @@ from collections.abc import Sequence
 
 import gradio as gr
 
+from tinydrop.core.selection import label_of
 from tinydrop.studies.quality import Intervention, InterventionTable
 from tinydrop.ui.coherence.charts import Line, accuracy_chart, accuracy_table, tenths_chart
 from tinydrop.ui.coherence.gallery_maker import GalleryMaker
-from tinydrop.ui.coherence.lessons import INTERVENTION_NAMES, lessons_html, small_lesson
+from tinydrop.ui.coherence.lessons import lessons_html, small_lesson
 from tinydrop.ui.coherence.tables import (
     foot_html,
     missing_html,
@@ -136,7 +137,7 @@ def tenths_panel(maker: GalleryMaker, level: int) -> str:
         return missing_html("Accuracy by coherence", tenths)
     return (
         f'<p class="td-hint">Level {level} of 16, by tenths of Moran’s I of the patches that '
-        f"{INTERVENTION_NAMES.get(tenths.selector, tenths.selector)} keeps; it follows the "
+        f"{label_of(tenths.selector)} keeps; it follows the "
         f"gallery’s slider.</p>{tenths_chart(tenths, level)}"
     )
 
@@ -162,10 +163,7 @@ def _selector_lines(table: InterventionTable, first: Sequence[str]) -> list[Line
     chosen = {one.name: one for one in table.interventions if one.kind != "positions"}
     names = [name for name in first if name in chosen]
     names += [name for name in chosen if name not in names]
-    return [
-        _line(chosen[name], INTERVENTION_NAMES.get(name, name), shown=name in first)
-        for name in names
-    ]
+    return [_line(chosen[name], label_of(name), shown=name in first) for name in names]
 
 
 def _mode_lines(table: InterventionTable) -> list[Line]:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tinydrop.core.numbers import millions, percent, share
 from tinydrop.core.results import Answer, Truth
-from tinydrop.pipeline.render import percent
 from tinydrop.ui.compare.method_cards import cost_bar, fate
-from tinydrop.ui.compare.words import millions, share
 from tinydrop.ui.kit.markup import escape
 
 TOP = 3

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from tinydrop.core.budget import num_keep
+from tinydrop.core.numbers import millions, share
 from tinydrop.core.results import softmax
 from tinydrop.studies.comparison import METHODS
 from tinydrop.ui.compare.details import Details, details_html, said_html
@@ -15,15 +16,11 @@ from tinydrop.ui.compare.slim import Module, SlimStudent, slim_html
 from tinydrop.ui.compare.wish import Wish
 from tinydrop.ui.compare.words import (
     GROUPS,
-    GUIDANCE_NOTE,
     RANKERS,
-    TARGET_NOTE,
     TRAINED,
     depth_words,
     method_note,
     method_title,
-    millions,
-    share,
     tile_title,
 )
 from tinydrop.ui.kit.fragments import NOT_YET, Fragments, asking
@@ -235,8 +232,8 @@ def picture_parts(
 def _sections(picture: KnownPicture, known: Known, words: Mapping[str, str]) -> list[Section]:
     target, guidance = picture.yardsticks
     first = (
-        _tile(target, "full target", TARGET_NOTE, picture.pictures),
-        _tile(guidance, tile_title("guidance"), GUIDANCE_NOTE, picture.pictures),
+        _tile(target, tile_title("target"), method_note("target"), picture.pictures),
+        _tile(guidance, tile_title("guidance"), method_note("guidance"), picture.pictures),
     )
     trained = tuple(
         _tile(one, one.key, f"Trained: {words.get(one.key, '')}.", picture.pictures)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tinydrop.core.numbers import percent, share
 from tinydrop.core.results import Answer, Truth
-from tinydrop.pipeline.render import percent
-from tinydrop.ui.compare.words import share
 from tinydrop.ui.kit.agreement import agreement
 from tinydrop.ui.kit.markup import escape
 

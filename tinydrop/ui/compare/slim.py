@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from tinydrop.core.numbers import percent
 from tinydrop.core.tokens import PatchGrid
-from tinydrop.pipeline.render import heat_colours, percent
+from tinydrop.pipeline.render import heat_colours
 from tinydrop.ui.kit.markup import data_uri, escape
 
 SOURCES = 3

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from tinydrop.core.numbers import amount, macs_unit, percent
 from tinydrop.core.results import Answer, CostBreakdown, DropResult, Truth, group_shares
-from tinydrop.pipeline.render import Part, amount, decision_parts, heat_words, macs_unit, percent
+from tinydrop.pipeline.render import Part, decision_parts, heat_words
 from tinydrop.ui.kit.markup import escape
 
 ACCOUNTING = ("head only", "full backward")

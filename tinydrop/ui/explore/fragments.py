@@ -11,6 +11,7 @@ from pathlib import Path
 
 import tinydrop
 from tinydrop.core.results import Truth
+from tinydrop.core.selection import SELECTOR_TITLES
 from tinydrop.data import Picture, View
 from tinydrop.models.pairs import PRESETS, SHIPPED, Pair
 from tinydrop.pipeline.render import decision_parts, overlay_image, plain_text
@@ -31,7 +32,7 @@ from tinydrop.ui.kit.look import BUNDLED, Look
 from tinydrop.ui.kit.markup import data_uri, escape
 from tinydrop.ui.kit.samples import Sample, truth_line
 from tinydrop.ui.kit.stage import map_layer, mask_layer, picture_layer
-from tinydrop.ui.kit.texts import FAILED, SELECTOR_NOTES
+from tinydrop.ui.kit.texts import FAILED
 
 
 def setting_parts(
@@ -150,7 +151,7 @@ def pair_note(pair: str) -> str:
 
 def selector_note(selector: str) -> str:
     """Return one line on what the selector keeps."""
-    return f'<p class="td-hint">{escape(SELECTOR_NOTES[selector])}</p>'
+    return f'<p class="td-hint">{escape(SELECTOR_TITLES[selector].note)}</p>'
 
 
 def foot(pair: Pair) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
-from tinydrop.core.budget import Setting
+from tinydrop.core.budget import CONTROLS, Setting
 from tinydrop.core.errors import SettingError
 from tinydrop.models.pairs import PRESETS, SHIPPED
 from tinydrop.studies.errands import ErrandError, Message
@@ -28,22 +28,29 @@ from tinydrop.ui.kit.times import level_times, times_line
 MAX_FORCED = 4096
 
 
+@dataclass(frozen=True)
 class Controls:
-    """The page's controls as one event saw them."""
+    """The page's controls as one event saw them; a browser may send anything.
 
-    def __init__(self, values: Sequence[Any]) -> None:
+    Attributes:
+        setting: what tau, gamma, temperature and rule are set to.
+        selector: who chooses the patches.
+        accounting: how the saliency step is counted.
+    """
+
+    setting: Mapping[str, Any]
+    selector: str
+    accounting: str
+
+    @classmethod
+    def of(cls, values: Sequence[Any]) -> Controls:
         """Take tau, gamma, temperature, rule, selector and the accounting, in this order."""
-        self.tau, self.gamma, self.temperature, self.rule, self.selector, self.accounting = values
+        *setting, selector, accounting = values
+        return cls(dict(zip(CONTROLS, setting, strict=True)), selector, accounting)
 
     def applied(self, look: Look) -> Look:
         """Return the look under these controls; SettingError if one is out of range."""
-        setting = replace(
-            look.setting,
-            tau=self.tau,
-            gamma=self.gamma,
-            temperature=self.temperature,
-            rule=self.rule,
-        )
+        setting = look.setting.changed(**self.setting)
         return replace(look, setting=setting, selector=self.selector)
 
 
@@ -67,15 +74,15 @@ class Explore(PictureEvents):
 
     def slide(self, look: Look, *values: Any) -> Updates:
         """Follow a control that needs no model."""
-        return self.answered(lambda: self._setting_parts(look, Controls(values)))
+        return self.answered(lambda: self._setting_parts(look, Controls.of(values)))
 
     def choose(self, look: Look, *values: Any) -> Updates:
         """Follow another selector: its map is made, the target follows."""
 
         def work() -> Updates:
-            new = Controls(values).applied(look)
+            new = Controls.of(values).applied(look)
             self.looks.guide(new)
-            shown = self._setting_parts(new, Controls(values)) | self._picture_parts(
+            shown = self._setting_parts(new, Controls.of(values)) | self._picture_parts(
                 self._known(new)
             )
             return shown | {"staged": stage_key(new)}
@@ -86,7 +93,7 @@ class Explore(PictureEvents):
         """Run the next of what is missing of the look: the chained ``settle`` then shows it."""
 
         def work() -> Updates:
-            self.looks.advance(Controls(values).applied(look))
+            self.looks.advance(Controls.of(values).applied(look))
             return {}
 
         return self.answered(work, quiet=True)
@@ -102,8 +109,8 @@ class Explore(PictureEvents):
         """
 
         def work() -> Updates:
-            new = Controls(values).applied(look)
-            moved = self._setting_parts(look, Controls(values), ran=True)
+            new = Controls.of(values).applied(look)
+            moved = self._setting_parts(look, Controls.of(values), ran=True)
             known = self.looks.known(new)
             if known is None or staged in (None, stage_key(new)):
                 return moved
@@ -116,10 +123,10 @@ class Explore(PictureEvents):
 
         def work() -> Updates:
             new = replace(look, forced_in=_patches(wish, "keep"), forced_out=_patches(wish, "drop"))
-            return self._setting_parts(new, Controls(values)) | {"look": new}
+            return self._setting_parts(new, Controls.of(values)) | {"look": new}
 
         return self.answered(
-            work, lambda: {"stage": ""} | self._setting_parts(look, Controls(values))
+            work, lambda: {"stage": ""} | self._setting_parts(look, Controls.of(values))
         )
 
     def pick(self, look: Look, name: str, *values: Any) -> Updates:
@@ -129,7 +136,7 @@ class Explore(PictureEvents):
             sample = find_sample(self.samples, name)
             return self._staged(
                 replace(look, source=str(sample.path), name=sample.path.name, sample=sample.name),
-                Controls(values),
+                Controls.of(values),
             )
 
         return self.answered(work)
@@ -142,7 +149,7 @@ class Explore(PictureEvents):
                 return {}
             path, name = upload
             return self._staged(
-                replace(look, source=path, name=name, sample=None), Controls(values)
+                replace(look, source=path, name=name, sample=None), Controls.of(values)
             )
 
         return self.answered(work)
@@ -162,7 +169,7 @@ class Explore(PictureEvents):
                 replace(look, pair=pair)  # refuses it
             if not self.looks.ready(pair):
                 return {"pair_note": self._asked(pair, ahead), "query": {}}
-            return self._switched(look, pair, Controls(values))
+            return self._switched(look, pair, Controls.of(values))
 
         return self.answered(work, lambda: {"pair": look.pair})
 
@@ -198,7 +205,7 @@ class Explore(PictureEvents):
             self.looks.pipeline(pair)
             if query:
                 return self._linked(query, str(values[-1]))
-            return self._switched(look, pair, Controls(values))
+            return self._switched(look, pair, Controls.of(values))
 
         yield self.answered(
             work, lambda: {"pair": look.pair, "pair_note": fragments.pair_note(look.pair)}
@@ -222,7 +229,7 @@ class Explore(PictureEvents):
         """Make a file of what is on the page, its answers included: ``png`` or ``json``."""
 
         def work() -> Updates:
-            new = Controls(values).applied(look)
+            new = Controls.of(values).applied(look)
             self.looks.answer(new)
             write = fragments.saved_png if kind == "png" else fragments.saved_json
             return {"files": write(self._known(new), at)}
@@ -232,7 +239,7 @@ class Explore(PictureEvents):
     def first(self) -> Updates:
         """Return everything for the first paint, fully computed."""
         self.looks.answer(self.start)
-        updates = self._fresh(self.start, Controls((0, 0, 0, "", "", ACCOUNTING[0])))
+        updates = self._fresh(self.start, ACCOUNTING[0])
         return {**updates, "message": ""}
 
     def _staged(self, look: Look, controls: Controls) -> Updates:
@@ -247,7 +254,7 @@ class Explore(PictureEvents):
             ahead, pair = self.crowd.behind(QUICK_LANE), self.looks.at_once(new.pair).pair
             shown = fragments.arriving_parts(new, picture, view, pair, sample, ahead)
             return shown | {"look": new, "staged": ""}
-        shown = self._shown(known, controls) | self._picture_parts(known)
+        shown = self._shown(known, controls.accounting) | self._picture_parts(known)
         return shown | {"look": new, "staged": stage_key(new)}
 
     def _asked(self, pair: str, ahead: int) -> str:
@@ -256,7 +263,7 @@ class Explore(PictureEvents):
 
     def _switched(self, look: Look, pair: str, controls: Controls) -> Updates:
         loaded = self.looks.at_once(pair).pair
-        fresh = self._fresh(replace(look, pair=pair, setting=loaded.setting), controls)
+        fresh = self._fresh(replace(look, pair=pair, setting=loaded.setting), controls.accounting)
         del fresh["pair"]  # the menu says it already, or by now a newer choice
         return fresh
 
@@ -265,22 +272,18 @@ class Explore(PictureEvents):
             return self.looks.at_once(pair).pair.setting
 
         look = look_from_query(query, self.start, self.samples, setting)
-        return self._fresh(look, Controls((0, 0, 0, "", "", accounting)))
+        return self._fresh(look, accounting)
 
-    def _fresh(self, look: Look, controls: Controls) -> Updates:
+    def _fresh(self, look: Look, accounting: str) -> Updates:
         """Return the page and its controls for a look that came from elsewhere."""
         self.looks.guide(look)
         known = self._known(look)
-        setting = look.setting
         return {
-            **self._shown(known, controls),
+            **self._shown(known, accounting),
             **self._picture_parts(known),
             "look": look,
             "staged": stage_key(look),
-            "tau": setting.tau,
-            "gamma": setting.gamma,
-            "temperature": setting.temperature,
-            "rule": setting.rule,
+            **look.setting.as_dict(CONTROLS),
             "selector": look.selector,
             "pair": look.pair,
             "pair_note": fragments.pair_note(look.pair),
@@ -296,18 +299,18 @@ class Explore(PictureEvents):
         note = ""
         if known.result.target is not None and not known.running:
             note = "" if ran else "Target's answer known from before: nothing had to run."
-        return self._shown(known, controls, note)
+        return self._shown(known, controls.accounting, note)
 
     def _known(self, look: Look) -> KnownLook:
         return self.found(lambda: self.looks.known(look), lambda: self.looks.guide(look))
 
-    def _shown(self, known: KnownLook, controls: Controls, note: str = "") -> Updates:
+    def _shown(self, known: KnownLook, accounting: str, note: str = "") -> Updates:
         measured, failed = self.measured(known.look), self.looks.failed(known.look)
         failure = FAILED if failed else None
         truth = truth_of(self.sample_of(known.look), known.pair)
         return dict(
             fragments.setting_parts(
-                known, controls.accounting, note, failure, measured, truth, self._times(known)
+                known, accounting, note, failure, measured, truth, self._times(known)
             )
         )
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from tinydrop.core.budget import Setting
 from tinydrop.core.errors import SettingError
+from tinydrop.core.selection import check_selector
 from tinydrop.models.pairs import PRESETS, SHIPPED
-from tinydrop.pipeline import check_selector
 
 BUNDLED = "bundled"
 

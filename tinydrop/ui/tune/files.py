@@ -47,7 +47,7 @@ def settings_csv(traced: KnownTrace, setting: Setting) -> str:
     table = csv.writer(stream, lineterminator="\n")
     table.writerow(("kind", *SETTING, *MEASURES))
     for kind, own, outcome in _lines(traced, setting):
-        where = [getattr(own, name) for name in SETTING] if own is not None else [""] * 4
+        where = list(own.as_dict(SETTING).values()) if own is not None else [""] * 4
         figures = outcome.to_dict()
         table.writerow(
             (kind, *where, *("" if figures[n] is None else figures[n] for n in MEASURES))

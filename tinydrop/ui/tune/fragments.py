@@ -7,6 +7,7 @@ import hashlib
 import numpy as np
 
 from tinydrop.core.budget import Setting
+from tinydrop.core.numbers import macs_words
 from tinydrop.studies.calibration import (
     certified_setting,
     certified_tau,
@@ -36,7 +37,7 @@ from tinydrop.ui.tune.tables import (
     regret_boxes,
 )
 from tinydrop.ui.tune.thresholds import certified_part, f1_part
-from tinydrop.ui.tune.words import macs_words, too_few
+from tinydrop.ui.tune.words import too_few
 
 
 def setting_parts(traced: KnownTrace, setting: Setting) -> Fragments:

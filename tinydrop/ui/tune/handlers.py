@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
-from tinydrop.core.budget import Setting
+from tinydrop.core.budget import CONTROLS, Setting
 from tinydrop.core.errors import SettingError
 from tinydrop.studies.trace import Trace
 from tinydrop.ui.kit.fragments import alert
@@ -58,9 +57,7 @@ class Tune(PageEvents):
             **fragments.setting_parts(traced, setting),
             **fragments.trace_parts(traced),
             "trace_key": traced.key,
-            "tau": setting.tau,
-            "gamma": setting.gamma,
-            "rule": setting.rule,
+            **setting.as_dict(CONTROLS),
             "temperature": Choices(traced.temperatures, setting.temperature),
         }
 
@@ -109,14 +106,8 @@ class Tune(PageEvents):
 
         def work() -> Updates:
             traced = self.traces.get(key)
-            taken = [data.get(name) for name in ("tau", "gamma", "temperature", "rule")]
-            setting = self._setting(traced, taken)
-            return {
-                "tau": setting.tau,
-                "gamma": setting.gamma,
-                "temperature": setting.temperature,
-                "rule": setting.rule,
-            }
+            setting = self._setting(traced, [data.get(name) for name in CONTROLS])
+            return setting.as_dict(CONTROLS)
 
         return self.answered(work)
 
@@ -135,12 +126,7 @@ class Tune(PageEvents):
 
         def work() -> Updates:
             setting = self._setting(self.traces.get(key), values)
-            return {
-                "tau": setting.tau,
-                "gamma": setting.gamma,
-                "temperature": setting.temperature,
-                "rule": setting.rule,
-            }
+            return setting.as_dict(CONTROLS)
 
         return self.answered(work)
 
@@ -164,9 +150,7 @@ class Tune(PageEvents):
 
     def _setting(self, traced: KnownTrace, values: Sequence[Any]) -> Setting:
         """Return the setting of the controls: tau, gamma, temperature and rule, in this order."""
-        tau, gamma, temperature, rule = values
-        setting = replace(traced.setting, tau=tau, gamma=gamma, temperature=temperature, rule=rule)
-        return traced.checked(setting)
+        return traced.checked(traced.setting.changed(**dict(zip(CONTROLS, values, strict=True))))
 
 
 def _promised(epsilon: Any, bound: Any) -> tuple[float, str]:

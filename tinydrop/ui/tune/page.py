@@ -5,13 +5,13 @@ from __future__ import annotations
 import gradio as gr
 
 from tinydrop.core.budget import BUDGET_RULES, MAX_GAMMA
+from tinydrop.core.selection import RULE_TITLES
 from tinydrop.ui.kit.components import read_asset
 from tinydrop.ui.kit.layout import card, fold, plain
 from tinydrop.ui.kit.wiring import Parts
 from tinydrop.ui.tune.frontier import plotly_script
 from tinydrop.ui.tune.handlers import MAX_EPSILON
 from tinydrop.ui.tune.texts import EXPLAINED, TEACH, TUNE_HEADER, ZIP_NOTE
-from tinydrop.ui.tune.words import RULE_WORDS
 from tinydrop.ui.tune.zone import ZipZone
 
 
@@ -53,7 +53,7 @@ def _setting(parts: Parts) -> None:
                 interactive=True, min_width=100,
             )  # fmt: skip
             parts["rule"] = gr.Dropdown(
-                [(RULE_WORDS.get(name, name), name) for name in BUDGET_RULES],
+                [(RULE_TITLES[name].label, name) for name in BUDGET_RULES],
                 value="curvature", label="budget rule", elem_id="tn-rule", interactive=True,
                 min_width=100,
             )  # fmt: skip

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from tinydrop.core.budget import Setting
+from tinydrop.core.numbers import exact_percent, macs_words
 from tinydrop.studies.sweep import Outcome
 from tinydrop.studies.trace import cautions
 from tinydrop.ui.kit.traces import KnownTrace
 from tinydrop.ui.tune.series import cascade_outcomes
-from tinydrop.ui.tune.words import exact_percent, macs_words
 
 LOW_LEVEL = 4
 """A quarter of the patches or fewer."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import gradio as gr
 
+from tinydrop.core.budget import CONTROLS
 from tinydrop.ui.explore.handlers import Explore
 from tinydrop.ui.explore.wiring import BY_SETTING as EXPLORE_BY_SETTING
 from tinydrop.ui.explore.wiring import CONTROLS as EXPLORE_CONTROLS
@@ -27,7 +28,6 @@ from tinydrop.ui.tune.links import VIEW, named_in
 from tinydrop.ui.tune.zip import Jobs
 
 EXPLORE_ID, TUNE_ID = "explore", "tune"
-CONTROLS = ("tau", "gamma", "temperature", "rule")
 EXTRAS = ("epsilon", "bound")
 BY_SETTING = ("message", "numbers", "curve", "actions")
 SETTLED = (

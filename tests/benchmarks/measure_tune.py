@@ -17,7 +17,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+sys.path[:0] = [
+    str(Path(__file__).resolve().parents[2]),
+    str(Path(__file__).resolve().parents[1] / "support"),
+]
 
 MOVE = """async ([name, value]) => {
   const input = document.querySelector(`#${name} input[type="range"]`);
@@ -64,13 +67,14 @@ def main() -> None:
 
 
 def _serve(pictures: int) -> tuple[Any, str]:
-    from tinydrop.studies.trace import Trace
+    from made_up import synthetic_trace
+
     from tinydrop.ui import build_app, launch_options
     from tinydrop.ui.kit.traces import KnownTrace, TraceMaker
 
     def made_up() -> KnownTrace:
         names = ("gradcam", "random", "uniform")
-        one, two, three = (Trace.synthetic(pictures, 0, selector=name) for name in names)
+        one, two, three = (synthetic_trace(pictures, 0, selector=name) for name in names)
         return KnownTrace("bundled", "Made up", one, random=two, uniform=three)
 
     demo = build_app(traces=TraceMaker(made_up) if pictures else None)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from made_up import synthetic_trace
 from quality_tables import drift_table, interventions, provenance, report, tenths
 
 from tinydrop.studies.quality import find_failures, write_tables
@@ -16,7 +17,7 @@ from tinydrop.ui.coherence.gallery import PAGE, Gallery, GalleryWish
 from tinydrop.ui.coherence.gallery_maker import GalleryMaker
 from tinydrop.ui.kit.traces import KnownTrace, TraceMaker
 
-TRACE = Trace.synthetic(200, 4, num_patches=64, with_maps=True)
+TRACE = synthetic_trace(200, 4, num_patches=64, with_maps=True)
 POINTS = {
     ("selector", "gradcam"): 40,
     ("selector", "uniform"): 42,
@@ -163,7 +164,7 @@ def test_a_damaged_table_is_not_the_end(tmp_path: Path) -> None:
 
 
 def test_a_trace_without_maps_draws_the_kept_patches_alone(tmp_path: Path) -> None:
-    plain = Trace.synthetic(40, 1, num_patches=64, selector="random", unranked_share=0.2)
+    plain = synthetic_trace(40, 1, num_patches=64, selector="random", unranked_share=0.2)
     page = gallery(tmp_path, plain)
     shown = page.open(None, 8)
     assert "<image" not in shown["cg_cards"]

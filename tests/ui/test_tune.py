@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from made_up import synthetic_trace
 
 from tinydrop.core.budget import Setting
 from tinydrop.core.errors import SettingError, TinyDropError
@@ -31,7 +32,7 @@ SETTING = Setting(0.6, 1.3)
 
 @pytest.fixture(scope="module")
 def trace() -> Trace:
-    return Trace.synthetic(600, 3)
+    return synthetic_trace(600, 3)
 
 
 @pytest.fixture(scope="module")
@@ -40,8 +41,8 @@ def traced(trace: Trace) -> KnownTrace:
         "bundled",
         "Made up",
         trace,
-        random=Trace.synthetic(600, 3, selector="random"),
-        uniform=Trace.synthetic(600, 3, selector="uniform"),
+        random=synthetic_trace(600, 3, selector="random"),
+        uniform=synthetic_trace(600, 3, selector="uniform"),
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from made_up import synthetic_trace
 
 from tinydrop.core.budget import Setting
 from tinydrop.core.numbers import exact_percent, macs_words
@@ -58,7 +59,7 @@ NASTY = '<img src=x onerror="alert(1)">${evil}`{{evil}}'
 
 @pytest.fixture(scope="module")
 def trace() -> Trace:
-    return Trace.synthetic(600, 3)
+    return synthetic_trace(600, 3)
 
 
 @pytest.fixture(scope="module")
@@ -67,8 +68,8 @@ def traced(trace: Trace) -> KnownTrace:
         "bundled",
         "Made up",
         trace,
-        random=Trace.synthetic(600, 3, selector="random"),
-        uniform=Trace.synthetic(600, 3, selector="uniform"),
+        random=synthetic_trace(600, 3, selector="random"),
+        uniform=synthetic_trace(600, 3, selector="uniform"),
     )
 
 

@@ -19,7 +19,7 @@ PACKAGE = ROOT / "tinydrop"
 # The eight rooms from the bottom of the house to its top, and what lies in each, in the same order:
 # a file may import what stands before it, never what stands after it.
 HOUSE: Mapping[str, str] = {
-    "core": "errors writing assets tokens budget results statistics selection coherence",
+    "core": "errors numbers writing assets tokens budget results statistics selection coherence",
     "data": "decoding view values contents annotations splits descent layout "
     "vocabulary labels folders archives shape classes parquet training hub "
     "tables",
@@ -39,7 +39,7 @@ INNER: Mapping[str, str] = {
     "models.backbones": "costs hub build synsets features heads structure splits cut parity "
     "guidance target dense family families refusals registry own_map",
     "ui.kit": "cache turns lanes blocks doors texts markup markers agreement stage curve "
-    "look studio analysis samples bench frames layout components answering wiring "
+    "look known maker analysis samples traces fragments layout components page wiring "
     "line",
 }
 ENTRANCES = {"__init__", "__main__"}

@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from tinydrop.core.budget import Setting
     from tinydrop.core.errors import TinyDropError
     from tinydrop.core.results import DropResult
+    from tinydrop.core.selection import SELECTORS
     from tinydrop.core.tokens import PatchGrid, Saliency, TokenSelection
-    from tinydrop.pipeline import SELECTORS, TinyDrop
+    from tinydrop.pipeline import TinyDrop
 
 __all__ = [
     "SELECTORS",
@@ -30,7 +31,7 @@ __all__ = [
 __version__ = "0.1.0"
 
 _HOMES = {
-    "SELECTORS": "pipeline",
+    "SELECTORS": "core.selection",
     "DropResult": "core.results",
     "PatchGrid": "core.tokens",
     "Saliency": "core.tokens",

@@ -17,7 +17,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 
-from measuring import served, told
+from measuring import served, spoken
 from reading import PATIENCE_MS, open_page
 
 CLICK = """name => new Promise((done, fail) => {
@@ -85,8 +85,8 @@ def main() -> None:
         for level in LEVELS:
             page.evaluate(SLIDE, level)
             settled(page)
-        print(told(clicks, "clicks to a duel"))
-        print(told([float(page.evaluate(SLIDE, level)) for level in LEVELS * 5], "slides"))
+        print(spoken(clicks, "clicks to a duel"))
+        print(spoken([float(page.evaluate(SLIDE, level)) for level in LEVELS * 5], "slides"))
 
 
 if __name__ == "__main__":

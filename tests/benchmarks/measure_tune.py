@@ -17,7 +17,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+sys.path[:0] = [
+    str(Path(__file__).resolve().parents[2]),
+    str(Path(__file__).resolve().parents[1] / "support"),
+]
 
 MOVE = """async ([name, value]) => {
   const input = document.querySelector(`#${name} input[type="range"]`);
@@ -64,16 +67,17 @@ def main() -> None:
 
 
 def _serve(pictures: int) -> tuple[Any, str]:
-    from tinydrop.studies.trace import Trace
+    from made_up import synthetic_trace
+
     from tinydrop.ui import build_app, launch_options
-    from tinydrop.ui.kit.bench import Bench, Benches
+    from tinydrop.ui.kit.traces import KnownTrace, TraceMaker
 
-    def made_up() -> Bench:
+    def made_up() -> KnownTrace:
         names = ("gradcam", "random", "uniform")
-        one, two, three = (Trace.synthetic(pictures, 0, selector=name) for name in names)
-        return Bench("bundled", "Made up", one, random=two, uniform=three)
+        one, two, three = (synthetic_trace(pictures, 0, selector=name) for name in names)
+        return KnownTrace("bundled", "Made up", one, random=two, uniform=three)
 
-    demo = build_app(benches=Benches(made_up) if pictures else None)
+    demo = build_app(traces=TraceMaker(made_up) if pictures else None)
     options = launch_options()
     _, url, _ = demo.launch(prevent_thread_lock=True, quiet=True, **options)
     return demo, url

@@ -21,7 +21,7 @@ SLOW = """
 import time
 from tinydrop import TinyDrop
 from tinydrop.ui import build_app, launch_options
-from tinydrop.ui.kit.studio import Studio
+from tinydrop.ui.kit.maker import LookMaker
 
 class Slow(TinyDrop):
     slow = 0.0
@@ -30,7 +30,7 @@ class Slow(TinyDrop):
         return super().classify(*args, **kwargs)
 
 drop = Slow("bundled")
-demo = build_app(Studio(lambda pair, progress: drop))
+demo = build_app(LookMaker(lambda pair, progress: drop))
 drop.slow = 0.05
 demo.launch(**launch_options())
 """

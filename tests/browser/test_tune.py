@@ -15,9 +15,9 @@ from tuning import accuracy_is, at, drawn, figure, followed, number, type_in
 
 from tinydrop.core.assets import asset
 from tinydrop.core.budget import Setting
+from tinydrop.core.numbers import exact_percent
 from tinydrop.studies.sweep import evaluate
 from tinydrop.studies.trace import Trace, read_trace
-from tinydrop.ui.tune.words import exact_percent
 
 pytestmark = pytest.mark.browser
 

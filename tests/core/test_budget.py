@@ -11,6 +11,7 @@ import pytest
 from tinydrop.core.budget import (
     BUDGET_LEVELS,
     BUDGET_RULES,
+    CONTROLS,
     MIN_KEEP,
     Setting,
     decide_budget,
@@ -167,3 +168,31 @@ def test_a_float32_confidence_is_compared_in_float64():
 def test_a_half_sure_guide_keeps_half():
     budget = decide_budget(0.4, Setting(tau=0.8, gamma=1.0), 196)
     assert (budget.keep_ratio, budget.level, budget.num_keep) == (0.5, 8, 98)
+
+
+# --- A setting as values and in links ------------------------------------------------------------
+
+
+def test_a_setting_gives_its_fields_and_takes_others():
+    setting = Setting(0.7, 2.0, 1.5, "linear", 0.25)
+    assert Setting(**setting.as_dict()) == setting
+    assert list(setting.as_dict(CONTROLS)) == ["tau", "gamma", "temperature", "rule"]
+    assert setting.as_dict(("rule", "tau")) == {"rule": "linear", "tau": 0.7}
+    assert setting.changed(tau=0.6) == Setting(0.6, 2.0, 1.5, "linear", 0.25)
+    with pytest.raises(SettingError, match="tau must be a number"):
+        setting.changed(tau="0.6")
+
+
+def test_a_link_brings_a_setting_back_and_leaves_what_it_does_not_name():
+    keys = {"tau": "t-tau", "gamma": "t-gamma", "rule": "t-rule"}
+    setting, start = Setting(1 / 3, 2 / 7, 1.5, "fixed"), Setting(temperature=2.0)
+    query = setting.to_query(keys)
+    assert set(query) == set(keys.values())
+    back = start.from_query(query, keys)
+    assert (back.tau, back.gamma) == pytest.approx((1 / 3, 2 / 7), rel=1e-11)
+    assert (back.temperature, back.rule) == (2.0, "fixed")
+    assert start.from_query({"tau": "0.1"}, keys) == start, "another page's name"
+    with pytest.raises(SettingError, match="The link's gamma must be a number, got 'steep'"):
+        start.from_query({"t-gamma": "steep"}, keys)
+    with pytest.raises(SettingError, match="Unknown budget rule"):
+        start.from_query({"t-rule": "sideways"}, keys)

@@ -5,16 +5,23 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tinydrop.core.budget import BUDGET_RULES
 from tinydrop.core.errors import SettingError
 from tinydrop.core.selection import (
     COVERAGE_SHARE,
     GEOMETRIC_ORDERS,
     MAP_ORDERS,
+    METHOD_TITLES,
+    RULE_TITLES,
     SEEDED_ORDERS,
+    SELECTOR_TITLES,
+    SELECTORS,
+    YARDSTICK_TITLES,
     centre_order,
     coherent_order,
     coverage_order,
     inverse_order,
+    label_of,
     map_method,
     map_order,
     random_order,
@@ -226,3 +233,17 @@ def test_select_refuses_k_out_of_range(k):
 def test_select_refuses_the_order_of_another_grid(order):
     with pytest.raises(SettingError, match="names each patch once"):
         select_tokens(np.array(order), PatchGrid(2, 2), 2, "x")
+
+
+def test_every_name_has_one_title_and_one_sentence() -> None:
+    assert set(SELECTOR_TITLES) == set(SELECTORS)
+    assert set(RULE_TITLES) == set(BUDGET_RULES)
+    for table in (SELECTOR_TITLES, RULE_TITLES, METHOD_TITLES, YARDSTICK_TITLES):
+        for spelling in ("title", "label", "short", "note"):
+            said = [getattr(one, spelling) for one in table.values()]
+            assert all(said)
+            assert len(set(said)) == len(said), "two things of one table never read alike"
+        assert all(one.note.endswith(".") for one in table.values())
+    assert label_of("coverage") == "coverage (salient + even)"
+    assert label_of("object box") == "object’s box (oracle)"
+    assert label_of("soft-student") == "soft-student"

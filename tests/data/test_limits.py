@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from data_zoo import write_shard
+from made_up import synthetic_trace
 from scipy import stats
 from trace_zoo import CLASSES, one_thread, small_drop, write_folder
 
@@ -21,7 +22,7 @@ from tinydrop.data import open_dataset
 from tinydrop.studies.comparison import compare_methods
 from tinydrop.studies.quality import measure_quality
 from tinydrop.studies.sweep import bootstrap, replay, sweep_report
-from tinydrop.studies.trace import Trace, make_trace, offered_pictures
+from tinydrop.studies.trace import make_trace, offered_pictures
 from tinydrop.studies.trace.offered import draw_across
 from tinydrop.studies.trace.provenance import FEW_PICTURES, cautions
 
@@ -121,7 +122,7 @@ def test_one_class_is_warned_of_however_many_pictures_there_are() -> None:
 
 @pytest.mark.parametrize(("count", "right"), [(4, True), (4, False), (250, True)])
 def test_all_right_is_no_interval_of_one_point(count: int, right: bool) -> None:
-    trace = Trace.synthetic(count, 3)
+    trace = synthetic_trace(count, 3)
     shape = trace.target_rank.shape
     said = trace.label if right else (trace.label + 1) % len(trace.provenance.classes)
     trace = replace(
@@ -145,7 +146,7 @@ def test_a_sweep_of_few_pictures_says_so(
     assert sweep_report(trace, Setting())["notes"][0].startswith("Only 16 pictures")
     assert main(["sweep", str(tmp_path / "t.parquet")]) == 0
     assert "Only 16 pictures are measured" in capsys.readouterr().out
-    large = Trace.synthetic(FEW_PICTURES, 3)
+    large = synthetic_trace(FEW_PICTURES, 3)
     assert sweep_report(large, Setting())["notes"] == []
 
 

@@ -16,10 +16,11 @@ from tinydrop import TinyDrop
 from tinydrop.core.assets import samples_folder
 from tinydrop.core.errors import UnsupportedModelError
 from tinydrop.core.results import softmax
+from tinydrop.core.selection import SALIENCY_METHODS
 from tinydrop.models.backbones import Target, wrap_guidance, wrap_target
 from tinydrop.models.pairs import load_pair, pair_from_models
 from tinydrop.models.pairs.pair import weights_digest
-from tinydrop.models.saliency import SALIENCY_METHODS, compute_saliency
+from tinydrop.models.saliency import compute_saliency
 
 KINDS = ("bfloat16", "float16", "autocast")
 LIMIT = {"bfloat16": 5e-2, "autocast": 5e-2, "float16": 1e-2}

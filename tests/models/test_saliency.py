@@ -8,10 +8,12 @@ import torch
 from torch import nn
 
 from tinydrop.core.errors import SettingError
+from tinydrop.core.selection import SALIENCY_METHODS
 from tinydrop.core.tokens import PatchGrid, Saliency
 from tinydrop.data.view import InputSpec
+from tinydrop.models import saliency as room
 from tinydrop.models.backbones import Features, Guidance, GuidanceSpec
-from tinydrop.models.saliency import SALIENCY_METHODS, compute_saliency, resize_saliency
+from tinydrop.models.saliency import compute_saliency, resize_saliency
 
 CHANNELS, CLASSES, GRID = 5, 4, PatchGrid(3, 4)
 
@@ -354,3 +356,7 @@ def test_resize_makes_no_order_out_of_a_flat_map(level):
 def test_resize_keeps_zero_zero():
     zero = saliency(np.zeros((7, 7)))
     assert resize_saliency(zero, PatchGrid(14, 14)).problem == "the saliency map is zero everywhere"
+
+
+def test_every_named_method_is_computed_and_no_other() -> None:
+    assert tuple(room._METHODS) == SALIENCY_METHODS

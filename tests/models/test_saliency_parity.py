@@ -21,9 +21,10 @@ import torch
 from pytorch_grad_cam.utils.image import scale_cam_image
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 
+from tinydrop.core.selection import SALIENCY_METHODS
 from tinydrop.data.view import InputSpec
 from tinydrop.models.backbones import Features, Guidance, wrap_guidance
-from tinydrop.models.saliency import SALIENCY_METHODS, compute_saliency
+from tinydrop.models.saliency import compute_saliency
 
 TOLERANCE = 1e-4  # DESIGN part 4, after the library's post-processing
 WIDE = 0.05  # what a negative twin must exceed, in the same unit: maps run from 0 to 1

@@ -11,10 +11,11 @@ from hypothesis.extra.numpy import arrays
 from torch import nn
 from torch.nn import functional as F
 
+from tinydrop.core.selection import SALIENCY_METHODS
 from tinydrop.core.tokens import PatchGrid, Saliency
 from tinydrop.data.view import InputSpec
 from tinydrop.models.backbones import Features, Guidance, GuidanceSpec
-from tinydrop.models.saliency import SALIENCY_METHODS, compute_saliency, resize_saliency
+from tinydrop.models.saliency import compute_saliency, resize_saliency
 
 CELL, ROWS, COLS = 4, 8, 8
 CLASSES = 3

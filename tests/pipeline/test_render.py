@@ -7,11 +7,12 @@ import pytest
 from PIL import Image
 from view_values import GRID, answer, drop_result, exit_result
 
+from tinydrop.core.numbers import percent
 from tinydrop.core.results import DropResult
 from tinydrop.core.tokens import Saliency, TokenSelection
 from tinydrop.pipeline.render import chart_image, mask_image, overlay_image
 from tinydrop.pipeline.render.palette import ACCENT, heat_colours, rgb
-from tinydrop.pipeline.render.words import decision_parts, percent, plain_text
+from tinydrop.pipeline.render.words import decision_parts, plain_text
 
 
 class TestOverlay:

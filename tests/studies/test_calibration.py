@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from made_up import synthetic_trace
 
 from tinydrop.core.budget import Setting
 from tinydrop.core.errors import SettingError
@@ -21,9 +22,8 @@ from tinydrop.studies.calibration import (
     risk_coverage,
 )
 from tinydrop.studies.sweep import evaluate
-from tinydrop.studies.trace import Trace
 
-TRACE = Trace.synthetic(600, seed=4)
+TRACE = synthetic_trace(600, seed=4)
 
 
 def nll(logits, label, temperature):

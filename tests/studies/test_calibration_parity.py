@@ -13,6 +13,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from made_up import synthetic_trace
 
 from tinydrop.core.budget import Setting
 from tinydrop.core.errors import SettingError
@@ -26,9 +27,8 @@ from tinydrop.studies.calibration import (
     risk_coverage,
 )
 from tinydrop.studies.sweep import evaluate, literal_accounting, replay
-from tinydrop.studies.trace import Trace
 
-TRACE = Trace.synthetic(900, seed=21, num_patches=16)
+TRACE = synthetic_trace(900, seed=21, num_patches=16)
 RIGHT = TRACE.guidance_rank == 0
 
 
@@ -140,7 +140,7 @@ def test_the_harm_bound_inverts_the_binomial_in_fractions(pictures, epsilon):
     assert BOUNDS["harm"](harmed, 0 * harmed, pictures, float(epsilon), 0.5).sum() > most + 1
 
 
-POPULATION = Trace.synthetic(4000, seed=3, num_patches=4)
+POPULATION = synthetic_trace(4000, seed=3, num_patches=4)
 GAMMA, EPSILON, DRAWN, SETS = Setting(gamma=8.0), 6.0, 1500, 1000
 
 

@@ -7,12 +7,12 @@ import math
 
 import numpy as np
 import pytest
+from made_up import synthetic_trace
 
 from tinydrop.core.budget import Setting
 from tinydrop.core.errors import SettingError
 from tinydrop.studies.calibration import BOUNDS, TAUS_TESTED, certified_setting, certified_tau
 from tinydrop.studies.sweep import evaluate
-from tinydrop.studies.trace import Trace
 
 TAUS = np.array(TAUS_TESTED)
 
@@ -123,7 +123,7 @@ def test_bad_input_is_refused():
     with pytest.raises(SettingError, match="Unknown bound"):
         certified_tau(yes, yes, np.ones(5), 1.0, bound="hope")
     with pytest.raises(SettingError, match="at least one picture"):
-        certified_setting(Trace.synthetic(0), Setting(), 1.0)
+        certified_setting(synthetic_trace(0), Setting(), 1.0)
 
 
 class Population:
@@ -155,7 +155,7 @@ def naive(guidance, full, confidence, epsilon):
 
 
 def mild():
-    trace = Trace.synthetic(6000, seed=3, num_patches=4)
+    trace = synthetic_trace(6000, seed=3, num_patches=4)
     full = trace.target_rank[:, -1] == 0
     return Population(trace.guidance_rank == 0, full, trace.column(1.0).astype(np.float64))
 
@@ -188,7 +188,7 @@ def test_the_naive_choice_breaks_epsilon_far_more_often(make):
 
 
 def test_a_whole_setting_is_certified_with_its_dropping():
-    trace = Trace.synthetic(3000, seed=5, num_patches=4)
+    trace = synthetic_trace(3000, seed=5, num_patches=4)
     setting = Setting(gamma=8.0)
     made = certified_setting(trace, setting, 6.0)
     assert made.tau is not None

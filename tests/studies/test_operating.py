@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from made_up import synthetic_trace
 
 from tinydrop.core.budget import Setting
 from tinydrop.core.errors import SettingError
@@ -22,9 +23,8 @@ from tinydrop.studies.sweep import (
     split_halves,
     sweep_report,
 )
-from tinydrop.studies.trace import Trace
 
-TRACE = Trace.synthetic(400, seed=3, unranked_share=0.05)
+TRACE = synthetic_trace(400, seed=3, unranked_share=0.05)
 
 
 def test_halves_share_nothing_and_miss_nothing():
@@ -87,7 +87,7 @@ def test_where_nothing_qualifies_a_sentence_says_so():
     trace = replace(
         TRACE,
         unranked=np.zeros(400, bool),
-        num_keep=Trace.synthetic(400, unranked_share=0.0).num_keep,
+        num_keep=synthetic_trace(400, unranked_share=0.0).num_keep,
         guidance_class=wrong,
         guidance_rank=np.ones(400, int),
         target_class=target,
@@ -124,7 +124,7 @@ KEYS = {
 
 @pytest.mark.parametrize("max_drop", [None, 5.0])
 def test_the_report_has_the_keys_of_the_contract(max_drop):
-    other = Trace.synthetic(400, seed=3, selector="random")
+    other = synthetic_trace(400, seed=3, selector="random")
     report = sweep_report(TRACE, Setting(temperature=0.5), max_drop, random=other, samples=20)
     json.dumps(report, allow_nan=False)
     contract = ["pair", "selector", "setting", "tuned_on", "held_out", "baselines"]
@@ -151,4 +151,4 @@ def test_a_fixed_share_is_part_of_the_reported_setting():
 
 def test_a_trace_of_other_pictures_is_refused_before_anything_is_tuned():
     with pytest.raises(SettingError, match="other pictures"):
-        best_settings(TRACE, uniform=Trace.synthetic(399, seed=3))
+        best_settings(TRACE, uniform=synthetic_trace(399, seed=3))

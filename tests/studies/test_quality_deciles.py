@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from made_up import synthetic_trace
 
 from tinydrop.core.coherence import coherence_percentiles
 from tinydrop.core.errors import SettingError
@@ -22,7 +23,7 @@ def with_metric(trace: Trace, values: np.ndarray) -> Trace:
 
 @pytest.fixture(scope="module")
 def trace() -> Trace:
-    made = Trace.synthetic(1000, unranked_share=0.0)
+    made = synthetic_trace(1000, unranked_share=0.0)
     return with_metric(made, np.random.default_rng(1).permutation(1000) / 1000.0)
 
 
@@ -63,7 +64,7 @@ def test_what_decides_shows_and_what_does_not_is_flat(trace: Trace) -> None:
 
 
 def test_equal_values_stay_together() -> None:
-    made = Trace.synthetic(100, unranked_share=0.0)
+    made = synthetic_trace(100, unranked_share=0.0)
     values = np.repeat([1.0, 2.0, 3.0], [50, 30, 20])
     found = accuracy_by_coherence(with_metric(made, values))
     # Middles of the ranks 0-50, 50-80 and 80-100.
@@ -78,7 +79,7 @@ def test_unranked_pictures_and_values_without_meaning_are_left_out(trace: Trace)
     values = trace.coherence["morans_i"][:, 0].copy()
     values[:200] = np.nan
     assert accuracy_by_coherence(with_metric(trace, values)).pictures[0].sum() == 800
-    made = Trace.synthetic(400, unranked_share=0.5)
+    made = synthetic_trace(400, unranked_share=0.5)
     found = accuracy_by_coherence(with_metric(made, np.arange(400.0)))
     assert found.pictures[0].sum() == 400 - made.unranked.sum() < 300
 
@@ -87,7 +88,7 @@ def test_what_the_trace_lacks_is_said(trace: Trace) -> None:
     with pytest.raises(SettingError, match="holds no 'beauty'; it holds morans_i"):
         accuracy_by_coherence(trace, "beauty")
     with pytest.raises(SettingError, match="no pictures"):
-        accuracy_by_coherence(Trace.synthetic(0))
+        accuracy_by_coherence(synthetic_trace(0))
     found = accuracy_by_coherence(trace)
     with pytest.raises(SettingError, match="more pictures are right"):
         replace(found, correct=found.pictures + 1)

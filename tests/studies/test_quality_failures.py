@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from made_up import synthetic_trace
 
 from tinydrop.core.budget import BUDGET_LEVELS, num_keep
 from tinydrop.core.coherence import describe_coherence, judge_coherence
@@ -21,7 +22,7 @@ N = 64
 
 def drawn(seed: int = 0) -> Trace:
     """Pictures whose orders run from one block over a frame to chance; the last is unranked."""
-    trace = Trace.synthetic(40, seed, num_patches=N, unranked_share=0.0)
+    trace = synthetic_trace(40, seed, num_patches=N, unranked_share=0.0)
     rng = np.random.default_rng(seed)
     rows, cols = np.divmod(np.arange(N), 8)
     orders = []

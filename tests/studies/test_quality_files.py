@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from made_up import synthetic_trace
 from quality_zoo import write_boxed
 from trace_zoo import one_thread, small_drop
 
@@ -28,7 +29,6 @@ from tinydrop.studies.quality import (
     table_path,
     write_tables,
 )
-from tinydrop.studies.trace import Trace
 
 COLUMN = np.zeros(BUDGET_LEVELS)
 
@@ -46,7 +46,7 @@ def found(tmp_path_factory: pytest.TempPathFactory, _one_thread: None) -> Qualit
 
 
 def test_every_table_comes_back_as_it_was(found: Quality, tmp_path: Path) -> None:
-    coherence = accuracy_by_coherence(Trace.synthetic(300))
+    coherence = accuracy_by_coherence(synthetic_trace(300))
     paths = write_tables(tmp_path / "new" / "tables", found.report, found.interventions, coherence)
     assert [path.name for path in paths] == [
         "small-quality.parquet", "small-interventions.parquet", "synthetic-coherence.parquet",

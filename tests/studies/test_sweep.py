@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from made_up import synthetic_trace
 
 from tinydrop.core.budget import Setting, decide_budget
 from tinydrop.core.errors import SettingError
@@ -23,7 +24,7 @@ from tinydrop.studies.sweep import (
 )
 from tinydrop.studies.trace import Trace
 
-TRACE = Trace.synthetic(400, seed=3, unranked_share=0.05)
+TRACE = synthetic_trace(400, seed=3, unranked_share=0.05)
 SETTINGS = [
     Setting(),
     Setting(tau=0.3, gamma=4.0),
@@ -106,7 +107,7 @@ def test_where_all_exit_there_is_no_keep_ratio():
 
 
 def test_an_empty_trace_and_an_unstated_temperature_are_refused_in_a_sentence():
-    empty = Trace.synthetic(0)
+    empty = synthetic_trace(0)
     for call in (evaluate, sweep_grid):
         with pytest.raises(SettingError, match="no pictures"):
             call(empty, *([Setting()] if call is evaluate else []))
@@ -135,7 +136,7 @@ def test_baselines_follow_their_definitions():
 
 def test_random_and_uniform_keep_as_many_patches_for_the_same_pictures():
     setting = Setting(tau=0.6, gamma=2.0)
-    other = Trace.synthetic(400, seed=3, selector="random", unranked_share=0.0)
+    other = synthetic_trace(400, seed=3, selector="random", unranked_share=0.0)
     results = baselines(TRACE, setting, random=other, uniform=other)
     own = evaluate(TRACE, setting)
     for name in ("random", "uniform"):
@@ -145,7 +146,7 @@ def test_random_and_uniform_keep_as_many_patches_for_the_same_pictures():
 
 
 def test_traces_of_other_pictures_or_pairs_are_refused():
-    stranger = Trace.synthetic(399, seed=3)
+    stranger = synthetic_trace(399, seed=3)
     remade = replace(TRACE, provenance=replace(TRACE.provenance, pair_digest="1" * 64))
     for call in (baselines, sweep_report):
         with pytest.raises(SettingError, match="other pictures"):
@@ -201,7 +202,7 @@ def fastest(call, times=3):
 
 
 def test_fifty_thousand_pictures_are_fast_enough_for_sliders():
-    big = Trace.synthetic(50_000, num_patches=16)
+    big = synthetic_trace(50_000, num_patches=16)
     assert fastest(lambda: evaluate(big, Setting())) <= 0.020
     run = replay(big, Setting())
     assert fastest(lambda: bootstrap(run)) <= 0.300

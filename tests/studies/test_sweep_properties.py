@@ -6,12 +6,13 @@ import numpy as np
 from hypothesis import given
 from hypothesis import settings as tries
 from hypothesis import strategies as st
+from made_up import synthetic_trace
 
 from tinydrop.core.budget import Setting, decide_budget
 from tinydrop.studies.sweep import decided, evaluate, frontier, replay, sweep_grid
 from tinydrop.studies.trace import Trace
 
-BIG = Trace.synthetic(700, seed=8, num_patches=30, unranked_share=0.03)
+BIG = synthetic_trace(700, seed=8, num_patches=30, unranked_share=0.03)
 
 taus = st.one_of(
     st.floats(1e-6, 1),

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from made_up import synthetic_trace
 
 from tinydrop.core.budget import BUDGET_LEVELS, num_keep
 from tinydrop.core.errors import SettingError
@@ -16,7 +17,7 @@ from tinydrop.studies.trace.provenance import TEMPERATURES, TraceProvenance, sta
 
 @pytest.fixture(scope="module")
 def trace() -> Trace:
-    return Trace.synthetic(200, seed=3, num_patches=49, unranked_share=0.1, with_maps=True)
+    return synthetic_trace(200, seed=3, num_patches=49, unranked_share=0.1, with_maps=True)
 
 
 def test_arrays_are_read_only_and_wide(trace: Trace) -> None:
@@ -30,14 +31,14 @@ def test_arrays_are_read_only_and_wide(trace: Trace) -> None:
 
 
 def test_equal_seeds_give_equal_traces(trace: Trace) -> None:
-    again = Trace.synthetic(200, seed=3, num_patches=49, unranked_share=0.1, with_maps=True)
-    other = Trace.synthetic(200, seed=4, num_patches=49, unranked_share=0.1, with_maps=True)
+    again = synthetic_trace(200, seed=3, num_patches=49, unranked_share=0.1, with_maps=True)
+    other = synthetic_trace(200, seed=4, num_patches=49, unranked_share=0.1, with_maps=True)
     assert np.array_equal(again.target_class, trace.target_class)
     assert not np.array_equal(other.target_class, trace.target_class)
 
 
 def test_made_up_traces_are_plausible() -> None:
-    trace = Trace.synthetic(4000, seed=0)
+    trace = synthetic_trace(4000, seed=0)
     right = (trace.target_rank == 0).mean(axis=0)
     assert right[-1] > right[7] > right[0]
     sure = trace.column(1.0) > np.median(trace.column(1.0))

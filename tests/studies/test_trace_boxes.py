@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from made_up import synthetic_trace
 from quality_zoo import write_boxed
 from trace_zoo import one_thread, small_drop, write_folder
 
@@ -53,7 +54,7 @@ def test_a_trace_holds_the_patches_of_every_box(tmp_path: Path) -> None:
 
 def boxed(seed: int = 0) -> Trace:
     """Random orders beside boxes of every kind: none, one patch, small, half, whole."""
-    trace = Trace.synthetic(60, seed, num_patches=64, unranked_share=0.05)
+    trace = synthetic_trace(60, seed, num_patches=64, unranked_share=0.05)
     rng = np.random.default_rng(seed)
     boxes = np.zeros((60, 8, 8), np.bool_)
     for picture in range(60):

@@ -15,11 +15,12 @@ from tinydrop.core.tokens import TokenSelection
 from tinydrop.models.pairs import PRESETS
 from tinydrop.pipeline import Guide
 from tinydrop.ui.coherence.handlers import START_LEVEL, Coherence
-from tinydrop.ui.coherence.study import Comparison, Study
-from tinydrop.ui.kit.answering import Updates
+from tinydrop.ui.coherence.known import Known
+from tinydrop.ui.coherence.wish import Wish
 from tinydrop.ui.kit.look import BUNDLED, Look
+from tinydrop.ui.kit.maker import LookMaker
+from tinydrop.ui.kit.page import Updates
 from tinydrop.ui.kit.samples import Sample
-from tinydrop.ui.kit.studio import Studio
 
 __all__ = [
     "OTHER", "Counting", "compared", "finish", "look_at", "make_page", "make_pictures", "opened",
@@ -62,10 +63,10 @@ def make_page(drop: TinyDrop, folder: Path, other: TinyDrop | None = None) -> Co
         Sample(name, folder / f"{name}.png", name.title(), f"A {name} picture", "Nobody, CC0")
         for name in ("first", "second")
     ]
-    studio = Studio(lambda pair, _progress: drop if pair == BUNDLED else other or drop)
+    looks = LookMaker(lambda pair, _progress: drop if pair == BUNDLED else other or drop)
     if other is not None:
-        studio.pipeline(OTHER)  # as Explore has done before any page may show it
-    return Coherence(studio, samples)
+        looks.pipeline(OTHER)  # as Explore has done before any page may show it
+    return Coherence(looks, samples)
 
 
 def look_at(folder: Path) -> Look:
@@ -74,31 +75,31 @@ def look_at(folder: Path) -> Look:
     return Look(str(path), path.name, "first", BUNDLED, Setting(tau=0.01), "eigencam")
 
 
-def opened(page: Coherence, look: Look) -> Study:
-    study = page.open(None, look, START_LEVEL)["study"]
-    assert isinstance(study, Study)
-    return study
+def opened(page: Coherence, look: Look) -> Wish:
+    wish = page.open(None, look, START_LEVEL)["wish"]
+    assert isinstance(wish, Wish)
+    return wish
 
 
-def compared(page: Coherence, study: Study, level: int = START_LEVEL) -> Comparison:
-    found = page.comparer.compare(study, level)
+def compared(page: Coherence, wish: Wish, level: int = START_LEVEL) -> Known:
+    found = page.maker.known(wish, level)
     assert found is not None
     return found
 
 
 def staged(page: Coherence, shown: Updates, level: int = START_LEVEL) -> Updates:
     """Do as the browser does for another picture: let the models look, then show it all."""
-    study = shown["study"]
+    wish = shown["wish"]
     assert "data-waiting" in shown["say"]
-    return shown | page.settle(study, level, page.run(study, level)["failed"], shown["staged"])
+    return shown | page.settle(wish, level, page.run(wish, level)["failed"], shown["staged"])
 
 
-def finish(page: Coherence, study: Study, level: int = START_LEVEL) -> None:
+def finish(page: Coherence, wish: Wish, level: int = START_LEVEL) -> None:
     """Do as the browser does: ask until nothing is missing."""
     for _ in range(200):
-        films = 'data-heavy="1"' in page.settle(study, level, 0)["ask"]
-        went = page.run_film(study, level) if films else page.run(study, level)
-        settled = page.settle(study, level, went["failed"])
+        films = 'data-heavy="1"' in page.settle(wish, level, 0)["ask"]
+        went = page.run_film(wish, level) if films else page.run(wish, level)
+        settled = page.settle(wish, level, went["failed"])
         if "data-pending" not in settled["ask"]:
             return
     raise AssertionError("the page never stops asking")

@@ -12,19 +12,19 @@ from tinydrop.core.assets import sample_path
 from tinydrop.core.errors import TinyDropError
 from tinydrop.models.pairs import SHIPPED
 from tinydrop.ui.kit.analysis import EXAMPLES, PARAMETERS, Analysis
-from tinydrop.ui.kit.studio import Studio
+from tinydrop.ui.kit.maker import LookMaker
 
 SAME = ("keep_indices", "macs", "exited", "level", "tau", "gamma", "temperature", "pair")
 
 
 @pytest.fixture(scope="module")
-def studio() -> Studio:
-    return Studio()
+def looks() -> LookMaker:
+    return LookMaker()
 
 
-def test_the_examples_work_as_they_stand(studio: Studio) -> None:
+def test_the_examples_work_as_they_stand(looks: LookMaker) -> None:
     assert list(EXAMPLES) == list(PARAMETERS)
-    said = Analysis(studio).run(**EXAMPLES)
+    said = Analysis(looks).run(**EXAMPLES)
     settings = {name: EXAMPLES[name] for name in ("tau", "gamma", "selector", "temperature")}
     path = sample_path(EXAMPLES["picture"])
     wanted = TinyDrop(EXAMPLES["pair"])(path, **settings).to_dict()
@@ -32,8 +32,8 @@ def test_the_examples_work_as_they_stand(studio: Studio) -> None:
 
 
 @pytest.mark.parametrize("pair", list(SHIPPED))
-def test_what_is_left_out_is_the_pairs_own(studio: Studio, pair: str) -> None:
-    said = Analysis(studio).run(sample_path("dog"), pair=pair)
+def test_what_is_left_out_is_the_pairs_own(looks: LookMaker, pair: str) -> None:
+    said = Analysis(looks).run(sample_path("dog"), pair=pair)
     own = TinyDrop(pair).pair.setting
     assert (said["tau"], said["gamma"], said["temperature"]) == (
         own.tau, own.gamma, own.temperature,
@@ -41,10 +41,10 @@ def test_what_is_left_out_is_the_pairs_own(studio: Studio, pair: str) -> None:
     assert said["selector"] == "gradcam"
 
 
-def test_a_call_takes_nobodys_pair_away(studio: Studio) -> None:
-    held = studio.pipeline("bundled-24")
-    Analysis(studio).run("dog", pair="bundled-efficientformer")
-    assert studio.pipeline("bundled-24") is held
+def test_a_call_takes_nobodys_pair_away(looks: LookMaker) -> None:
+    held = looks.pipeline("bundled-24")
+    Analysis(looks).run("dog", pair="bundled-efficientformer")
+    assert looks.pipeline("bundled-24") is held
 
 
 @pytest.mark.parametrize(
@@ -66,8 +66,8 @@ def test_a_call_takes_nobodys_pair_away(studio: Studio) -> None:
     ],
 )
 def test_a_bad_value_is_one_short_sentence(
-    studio: Studio, values: dict[str, Any], words: str
+    looks: LookMaker, values: dict[str, Any], words: str
 ) -> None:
     with pytest.raises(TinyDropError, match=words) as refused:
-        Analysis(studio).run(**({"picture": "dog"} | values))
+        Analysis(looks).run(**({"picture": "dog"} | values))
     assert len(str(refused.value)) < 500

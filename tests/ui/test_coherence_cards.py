@@ -14,23 +14,23 @@ from view_values import CLASSES, answer
 
 from tinydrop.core.coherence import COHERENCE_METRICS, MAP_METRICS, Verdict
 from tinydrop.core.coherence.verdict import VERDICT_KINDS
+from tinydrop.core.numbers import signed
 from tinydrop.core.tokens import PatchGrid, TokenSelection
 from tinydrop.models.backbones.target import place_kept
 from tinydrop.pipeline.render.words import plain_text
 from tinydrop.studies.quality import Film, Frame
 from tinydrop.ui.coherence.film import Cell, exact_part, film_cells, film_sentence
 from tinydrop.ui.coherence.measures import measure_bars, measure_formulas, verdict_line
-from tinydrop.ui.coherence.study import ARRANGEMENTS, PAINTED
-from tinydrop.ui.coherence.tiles import EMPTY, Multiple, multiples, placed_image, thumb_mask
+from tinydrop.ui.coherence.multiples import EMPTY, Multiple, multiples, placed_image, thumb_mask
+from tinydrop.ui.coherence.wish import ARRANGEMENTS, PAINTED
 from tinydrop.ui.coherence.words import (
-    ARRANGEMENT_TITLES,
     MAP_WORDS,
     MEASURE_GROUPS,
     MEASURE_WORDS,
     POSITION_NOTES,
     POSITION_TITLES,
+    arrangement,
     say_parts,
-    signed,
 )
 from tinydrop.ui.kit.agreement import agreement
 
@@ -120,7 +120,8 @@ class TestTiles:
         assert "running" not in html
 
     def test_every_name_has_its_words(self) -> None:
-        assert set(ARRANGEMENT_TITLES) == {*ARRANGEMENTS, PAINTED}
+        named = {arrangement(name).short for name in (*ARRANGEMENTS, PAINTED)}
+        assert len(named) == len(ARRANGEMENTS) + 1
         assert set(POSITION_TITLES) == set(POSITION_NOTES)
         assert set(MEASURE_WORDS) == set(COHERENCE_METRICS)
         assert set(MAP_WORDS) == set(MAP_METRICS)

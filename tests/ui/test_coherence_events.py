@@ -29,10 +29,10 @@ from tinydrop import TinyDrop
 from tinydrop.core.errors import SettingError, TinyDropError
 from tinydrop.core.tokens import TokenSelection
 from tinydrop.ui.coherence.handlers import START_LEVEL, Coherence
-from tinydrop.ui.coherence.study import PAINTED
-from tinydrop.ui.coherence.wiring import STAGED
+from tinydrop.ui.coherence.wiring import BY_PICTURE
+from tinydrop.ui.coherence.wish import PAINTED
 from tinydrop.ui.kit.look import BUNDLED, Look
-from tinydrop.ui.kit.studio import Studio
+from tinydrop.ui.kit.maker import LookMaker
 from tinydrop.ui.kit.texts import GENERIC_ERROR
 
 
@@ -82,19 +82,19 @@ class TestEvents:
         self, page: Coherence, look: Look
     ) -> None:
         shown = page.open(None, look, START_LEVEL)
-        assert set(STAGED) | {"gallery"} == set(shown)
+        assert set(BY_PICTURE) | {"gallery"} == set(shown)
         empty = [name for name, value in shown.items() if not value and name != "message"]
         assert empty == []
-        study = shown["study"]
-        assert (study.look.source, study.arrangement) == (look.source, "gradcam")
+        wish = shown["wish"]
+        assert (wish.look.source, wish.arrangement) == (look.source, "gradcam")
         assert "8 of 16" in shown["say"]
-        assert page.open(study, look, START_LEVEL) == {}, "it keeps its state"
+        assert page.open(wish, look, START_LEVEL) == {}, "it keeps its state"
 
     def test_another_pair_of_explore_fills_it_anew(self, page: Coherence, look: Look) -> None:
-        study = replace(opened(page, look), positions="none")
-        shown = page.open(study, replace(look, pair=OTHER), START_LEVEL)
-        assert shown["study"].look.pair == OTHER
-        assert shown["study"].positions == "right"
+        wish = replace(opened(page, look), positions="none")
+        shown = page.open(wish, replace(look, pair=OTHER), START_LEVEL)
+        assert shown["wish"].look.pair == OTHER
+        assert shown["wish"].positions == "right"
         assert shown["map"]
 
     def test_events_before_it_is_filled_do_nothing(self, page: Coherence) -> None:
@@ -116,11 +116,11 @@ class TestEvents:
     def test_painting_is_compared_with_the_arrangement_and_with_all(
         self, page: Coherence, look: Look, drop: Counting
     ) -> None:
-        study = opened(page, look)
-        study = page.paint(study, stroke(0, 5, 6), START_LEVEL)["study"]
-        assert study.by_hand
-        finish(page, study)
-        shown = page.settle(study, START_LEVEL, 0)
+        wish = opened(page, look)
+        wish = page.paint(wish, stroke(0, 5, 6), START_LEVEL)["wish"]
+        assert wish.by_hand
+        finish(page, wish)
+        shown = page.settle(wish, START_LEVEL, 0)
         guide = drop.guide(look.source)
         full = drop.classify(guide).logits
         winner = int(full.argmax())
@@ -132,22 +132,22 @@ class TestEvents:
             change = f"{own.logits[winner] - other[winner]:+.2f}".replace("-", "−")
             assert f"<b>{change}</b> against" in shown["paint"]
         assert 'data-key="painted" aria-pressed="true"' in shown["tiles"]
-        moved = page.slide(study, 9)
-        assert not moved["study"].by_hand, "the level brings the arrangement back"
+        moved = page.slide(wish, 9)
+        assert not moved["wish"].by_hand, "the level brings the arrangement back"
         assert 'data-key="painted" aria-pressed="false"' in moved["tiles"]
-        back = page.arrange(moved["study"], PAINTED, 9)
+        back = page.arrange(moved["wish"], PAINTED, 9)
         assert 'aria-label="3 of 16 patches kept"' in back["mask"]
 
     def test_painting_is_taken_back(self, page: Coherence, look: Look) -> None:
-        study = opened(page, look)
-        before = page.slide(study, START_LEVEL)["mask"]
-        study = page.paint(study, stroke(1), START_LEVEL)["study"]
-        shown = page.paint(study, json.dumps({"kept": None}), START_LEVEL)
+        wish = opened(page, look)
+        before = page.slide(wish, START_LEVEL)["mask"]
+        wish = page.paint(wish, stroke(1), START_LEVEL)["wish"]
+        shown = page.paint(wish, json.dumps({"kept": None}), START_LEVEL)
         assert shown["mask"] == before
-        assert shown["study"].painted is None
+        assert shown["wish"].painted is None
 
     @pytest.mark.parametrize(
-        ("wish", "words"),
+        ("sent", "words"),
         [
             (stroke(), "at least one patch"),
             (stroke(3, 99), "between 0 and 15"),
@@ -157,23 +157,23 @@ class TestEvents:
         ],
     )
     def test_a_wrong_wish_is_one_sentence_and_changes_nothing(
-        self, page: Coherence, look: Look, wish: Any, words: str
+        self, page: Coherence, look: Look, sent: Any, words: str
     ) -> None:
-        shown = page.paint(opened(page, look), wish, START_LEVEL)
+        shown = page.paint(opened(page, look), sent, START_LEVEL)
         assert words in shown.pop("message")
         assert shown == {"stage": ""}
 
     def test_only_a_kept_shape_stays_for_another_picture(self, page: Coherence, look: Look) -> None:
-        study = page.arrange(opened(page, look), "random", START_LEVEL)["study"]
-        shape = compared(page, study).stage.selection
-        kept = page.pin(study, START_LEVEL)["study"]
+        wish = page.arrange(opened(page, look), "random", START_LEVEL)["wish"]
+        shape = compared(page, wish).stage.selection
+        kept = page.pin(wish, START_LEVEL)["wish"]
         moved = staged(page, page.pick(kept, "second", START_LEVEL))
-        assert compared(page, moved["study"]).stage.selection == shape
+        assert compared(page, moved["wish"]).stage.selection == shape
         assert 'data-pinned="1"' in moved["mask"]
-        loose = page.pin(kept, START_LEVEL)["study"]
+        loose = page.pin(kept, START_LEVEL)["wish"]
         moved = page.pick(loose, "second", START_LEVEL)
-        assert moved["study"].painted is None
-        assert compared(page, moved["study"]).stage.selection != shape
+        assert moved["wish"].painted is None
+        assert compared(page, moved["wish"]).stage.selection != shape
 
     def test_a_bad_picture_leaves_the_page_as_it_is(
         self, page: Coherence, look: Look, tmp_path: Path
@@ -193,12 +193,12 @@ class TestEvents:
         assert GENERIC_ERROR not in shown["message"]
 
     def test_what_is_unknown_is_refused(self, page: Coherence, look: Look) -> None:
-        study = opened(page, look)
-        assert "arrangement" in page.arrange(study, "eigencam", 8)["message"]
-        assert "positions" in page.place(study, "sideways", 8)["message"]
-        assert "There is no sample" in page.pick(study, "third", 8)["message"]
+        wish = opened(page, look)
+        assert "arrangement" in page.arrange(wish, "eigencam", 8)["message"]
+        assert "positions" in page.place(wish, "sideways", 8)["message"]
+        assert "There is no sample" in page.pick(wish, "third", 8)["message"]
         with pytest.raises(SettingError, match="at least one patch"):
-            replace(study, by_hand=True)
+            replace(wish, by_hand=True)
 
 
 def test_only_the_positions_that_a_target_can_take_are_offered(
@@ -210,7 +210,7 @@ def test_only_the_positions_that_a_target_can_take_are_offered(
     assert offered == list(modes)
     refused = {"right", "first", "shuffled", "none"} - set(modes)
     for mode in refused:
-        assert "can run with positions" in page.place(shown["study"], mode, 8)["message"]
+        assert "can run with positions" in page.place(shown["wish"], mode, 8)["message"]
 
 
 def test_a_pair_that_cannot_be_had_is_one_sentence(look: Look, drop: Counting) -> None:
@@ -219,7 +219,7 @@ def test_a_pair_that_cannot_be_had_is_one_sentence(look: Look, drop: Counting) -
             return drop
         raise TinyDropError("The Hub cannot be reached; choose the bundled pair.")
 
-    page = Coherence(Studio(load), [])
+    page = Coherence(LookMaker(load), [])
     shown = page.open(None, replace(look, pair=OTHER), 8)
     assert set(shown) == {"message"}
     assert "choose it again in the menu" in shown["message"], "to load it is no quick event"

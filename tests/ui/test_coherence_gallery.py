@@ -8,15 +8,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from made_up import synthetic_trace
 from quality_tables import drift_table, interventions, provenance, report, tenths
 
 from tinydrop.studies.quality import find_failures, write_tables
 from tinydrop.studies.trace import Trace
-from tinydrop.ui.coherence.collection import Collection
-from tinydrop.ui.coherence.gallery import PAGE, Gallery, Wish
-from tinydrop.ui.kit.bench import Bench, Benches
+from tinydrop.ui.coherence.gallery import PAGE, Gallery, GalleryWish
+from tinydrop.ui.coherence.gallery_maker import GalleryMaker
+from tinydrop.ui.kit.traces import KnownTrace, TraceMaker
 
-TRACE = Trace.synthetic(200, 4, num_patches=64, with_maps=True)
+TRACE = synthetic_trace(200, 4, num_patches=64, with_maps=True)
 POINTS = {
     ("selector", "gradcam"): 40,
     ("selector", "uniform"): 42,
@@ -33,7 +34,9 @@ SMALL_POINTS = {
 
 
 def gallery(folder: Path, trace: Trace = TRACE) -> Gallery:
-    return Gallery(Collection(Benches(lambda: Bench("bundled", "made up", trace)), folder))
+    return Gallery(
+        GalleryMaker(TraceMaker(lambda: KnownTrace("bundled", "made up", trace)), folder)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -78,19 +81,19 @@ def test_it_opens_filled(tables: Path) -> None:
     assert "15 times those of random, 0 times those of uniform" in shown["cg_small_lesson"]
     assert 'data-series="reference-object box"' in shown["cg_small"]
     assert "object’s box (oracle)" in shown["cg_small_table"]
-    assert gallery(tables).open(Wish(), 8) == {}  # a second visit keeps what is there
+    assert gallery(tables).open(GalleryWish(), 8) == {}  # a second visit keeps what is there
 
 
 def test_a_kind_an_order_and_more(tables: Path) -> None:
     page = gallery(tables)
-    shown = page.ask(Wish(), {"what": "kind", "key": "dropped and wrong"}, 4)
+    shown = page.ask(GalleryWish(), {"what": "kind", "key": "dropped and wrong"}, 4)
     found = find_failures(TRACE, 4)
     wanted = found.listed("dropped and wrong", "scattered", TRACE.target_confidence[:, 3])
     assert listed(shown["cg_cards"]) == wanted[:PAGE].tolist()
     shown = page.ask(shown["cg_wish"], {"what": "sort", "key": "surest"}, 4)
     wanted = found.listed("dropped and wrong", "surest", TRACE.target_confidence[:, 3])
     assert listed(shown["cg_cards"]) == wanted[:PAGE].tolist()
-    everything = page.ask(Wish(), {"what": "kind", "key": "all"}, 4)
+    everything = page.ask(GalleryWish(), {"what": "kind", "key": "all"}, 4)
     more = page.ask(everything["cg_wish"], {"what": "more"}, 4)
     assert listed(more["cg_cards"])[:PAGE] == listed(everything["cg_cards"])
     assert len(listed(more["cg_cards"])) == 2 * PAGE
@@ -98,7 +101,7 @@ def test_a_kind_an_order_and_more(tables: Path) -> None:
 
 def test_a_card_is_opened_and_closed(tables: Path) -> None:
     page = gallery(tables)
-    shown = page.ask(Wish(), {"what": "open", "key": "7"}, 5)
+    shown = page.ask(GalleryWish(), {"what": "open", "key": "7"}, 5)
     assert set(shown) == {"cg_message", "cg_wish", "cg_open"}  # the cards stay as they are
     html = shown["cg_open"]
     ranks = [int(n) for n in re.findall(r'dy=".35em">(\d+)</text>', html)]
@@ -117,9 +120,9 @@ def test_a_card_is_opened_and_closed(tables: Path) -> None:
 
 
 def test_the_level_moves_cards_and_tenths_alone(tables: Path) -> None:
-    moved = gallery(tables).slide(Wish(kind="all", sort="order"), 16)
+    moved = gallery(tables).slide(GalleryWish(kind="all", sort="order"), 16)
     assert "cg_chart" not in moved
-    shown = [gallery(tables).slide(Wish(), level)["cg_filter"] for level in (1, 16)]
+    shown = [gallery(tables).slide(GalleryWish(), level)["cg_filter"] for level in (1, 16)]
     lost = [counts(html)["dropped and wrong"] for html in shown]
     assert lost[0] == find_failures(TRACE, 1).kinds["dropped and wrong"].sum() > lost[1] == 0
     assert "every patch is kept" in moved["cg_tenths"]
@@ -132,12 +135,12 @@ def test_the_level_moves_cards_and_tenths_alone(tables: Path) -> None:
      {"what": "open", "key": None}, {"what": "open", "key": "-1"}, {"what": 3}],
 )  # fmt: skip
 def test_what_a_browser_may_send_is_answered_with_a_sentence(tables: Path, asked: dict) -> None:
-    shown = gallery(tables).ask(Wish(), asked, 8)
+    shown = gallery(tables).ask(GalleryWish(), asked, 8)
     assert set(shown) == {"cg_message"}
     assert "td-alert" in shown["cg_message"]
     assert "<b>" not in shown["cg_message"]
     for level in (0, 17, None, "x", float("inf")):
-        assert "td-alert" in gallery(tables).slide(Wish(), level)["cg_message"]
+        assert "td-alert" in gallery(tables).slide(GalleryWish(), level)["cg_message"]
 
 
 def test_without_tables_every_section_names_the_command(tmp_path: Path) -> None:
@@ -161,13 +164,13 @@ def test_a_damaged_table_is_not_the_end(tmp_path: Path) -> None:
 
 
 def test_a_trace_without_maps_draws_the_kept_patches_alone(tmp_path: Path) -> None:
-    plain = Trace.synthetic(40, 1, num_patches=64, selector="random", unranked_share=0.2)
+    plain = synthetic_trace(40, 1, num_patches=64, selector="random", unranked_share=0.2)
     page = gallery(tmp_path, plain)
     shown = page.open(None, 8)
     assert "<image" not in shown["cg_cards"]
     assert counts(shown["cg_filter"])["flat map"] == plain.unranked.sum() > 0
     flat = int(np.flatnonzero(plain.unranked)[0])
-    opened = page.ask(Wish(), {"what": "open", "key": flat}, 8)["cg_open"]
+    opened = page.ask(GalleryWish(), {"what": "open", "key": flat}, 8)["cg_open"]
     assert "64 of 64 patches" in opened
     assert "Flat map" in opened
 

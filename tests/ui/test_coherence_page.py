@@ -14,11 +14,12 @@ from trace_zoo import one_thread, small_drop
 
 from tinydrop.core.budget import Setting
 from tinydrop.studies.quality import Film, picture_curves
-from tinydrop.ui.coherence.comparer import Comparer
 from tinydrop.ui.coherence.handlers import START_LEVEL, Coherence
-from tinydrop.ui.coherence.study import ARRANGEMENTS, Study, film_of
+from tinydrop.ui.coherence.known import film_of
+from tinydrop.ui.coherence.maker import Maker
+from tinydrop.ui.coherence.wish import ARRANGEMENTS, Wish
 from tinydrop.ui.kit.look import Look
-from tinydrop.ui.kit.studio import Studio
+from tinydrop.ui.kit.maker import LookMaker
 from tinydrop.ui.kit.texts import FAILED
 
 N = 16
@@ -76,14 +77,14 @@ class TestComparison:
     def test_nothing_is_known_before_the_guidance_has_looked(
         self, page: Coherence, look: Look
     ) -> None:
-        assert Comparer(page.studio).compare(Study(replace(look, selector="gradcam")), 8) is None
+        assert Maker(page.looks).known(Wish(replace(look, selector="gradcam")), 8) is None
 
     def test_answers_belong_to_a_set_and_its_positions(
         self, page: Coherence, look: Look, drop: Counting
     ) -> None:
-        study = opened(page, look)
-        finish(page, study)
-        found = compared(page, study)
+        wish = opened(page, look)
+        finish(page, wish)
+        found = compared(page, wish)
         guide = drop.guide(look.source)
         logits = {}
         for tile in found.modes:
@@ -99,46 +100,48 @@ class TestComparison:
     def test_areas_are_those_of_the_curves(
         self, page: Coherence, look: Look, drop: Counting, name: str
     ) -> None:
-        study = replace(opened(page, look), look=replace(look, selector=name))
-        assert compared(page, study).areas is None
-        finish(page, study)
+        wish = replace(opened(page, look), look=replace(look, selector=name))
+        assert compared(page, wish).areas is None
+        finish(page, wish)
         guide = drop.guide(look.source)
         order, _ = drop.rank(guide, name)
         assert order is not None
         own = picture_curves(drop, guide, order)
         expected = (own.insertion_area, own.deletion_area)
-        assert compared(page, study).areas == pytest.approx(expected, rel=1e-4)
+        assert compared(page, wish).areas == pytest.approx(expected, rel=1e-4)
 
     def test_what_ran_here_is_known_on_explore(self, page: Coherence, look: Look) -> None:
-        studio = page.studio
+        looks = page.looks
         sure = replace(look, selector="gradcam", setting=Setting(tau=1.0))
-        studio.guide(sure)
-        studio.classify(sure, None)
-        assert studio.known(sure, None) is not None
-        scene = studio.scene(sure)
-        assert scene is not None
-        assert scene.result.full is studio.known(sure, None), "no page measures a time of its own"
+        looks.guide(sure)
+        looks.classify(sure, None)
+        assert looks.known_answer(sure, None) is not None
+        known = looks.known(sure)
+        assert known is not None
+        assert known.result.full is looks.known_answer(sure, None), (
+            "no page measures a time of its own"
+        )
 
 
 class TestRuns:
     def test_a_scrub_over_the_levels_costs_sixteen_runs(
         self, page: Coherence, look: Look, drop: Counting
     ) -> None:
-        study = opened(page, look)
+        wish = opened(page, look)
         drop.runs = 0
         for level in range(1, 17):
-            if 'data-urgent="1"' in page.slide(study, level)["ask"]:
-                page.run(study, level)  # the rest waits until the slider rests
+            if 'data-urgent="1"' in page.slide(wish, level)["ask"]:
+                page.run(wish, level)  # the rest waits until the slider rests
         assert drop.runs <= 16
         for level in range(16, 0, -1):
-            page.slide(study, level)
-            assert "Target running" not in page.settle(study, level, 0)["say"]
+            page.slide(wish, level)
+            assert "Target running" not in page.settle(wish, level, 0)["say"]
         assert drop.runs <= 16, "the way back is known"
 
     def test_a_slide_runs_nothing(self, page: Coherence, look: Look, drop: Counting) -> None:
-        study = opened(page, look)
+        wish = opened(page, look)
         drop.runs = 0
-        shown = page.slide(study, 3)
+        shown = page.slide(wish, 3)
         assert drop.runs == 0
         assert 'aria-label="3 of 16 patches kept"' in shown["mask"]
         assert "data-pending" in shown["ask"]
@@ -147,41 +150,41 @@ class TestRuns:
     def test_the_stage_comes_first_and_the_rest_in_slices(
         self, page: Coherence, look: Look, drop: Counting
     ) -> None:
-        study = opened(page, look)
+        wish = opened(page, look)
         drop.runs = 0
-        page.comparer.run(study, 5, seconds=0.0)
-        found = compared(page, study, 5)
+        page.maker.run(wish, 5, seconds=0.0)
+        found = compared(page, wish, 5)
         assert drop.runs == 1
         assert found.stage.answer is not None
         assert not found.urgent
         missing = len(found.rest)
-        page.comparer.run(study, 5, seconds=0.0)
+        page.maker.run(wish, 5, seconds=0.0)
         assert drop.runs == 2
-        assert len(compared(page, study, 5).rest) < missing
+        assert len(compared(page, wish, 5).rest) < missing
 
     def test_it_ends(self, page: Coherence, look: Look, drop: Counting) -> None:
-        study = opened(page, look)
-        finish(page, study)
-        shown = page.settle(study, START_LEVEL, 0)
+        wish = opened(page, look)
+        finish(page, wish)
+        shown = page.settle(wish, START_LEVEL, 0)
         assert "running" not in shown["tiles"] + shown["modes"] + shown["say"]
         drop.runs = 0
-        page.run(study, START_LEVEL)
+        page.run(wish, START_LEVEL)
         assert drop.runs == 0
 
     def test_a_target_that_fails_is_not_asked_again_and_again(
         self, page: Coherence, look: Look, drop: Counting
     ) -> None:
-        study = opened(page, look)
+        wish = opened(page, look)
         drop.broken = True
-        went = page.run(study, 3)
+        went = page.run(wish, 3)
         assert "The target cannot run" in went["message"]
-        shown = page.settle(study, 3, went["failed"])
+        shown = page.settle(wish, 3, went["failed"])
         assert FAILED in shown["say"]
         assert "data-pending" not in shown["ask"]
-        assert "data-pending" in page.slide(study, 4)["ask"], "another wish is asked for"
+        assert "data-pending" in page.slide(wish, 4)["ask"], "another wish is asked for"
         drop.broken = False
-        well = page.run(study, 3)
-        assert FAILED not in page.settle(study, 3, well["failed"])["say"]
+        well = page.run(wish, 3)
+        assert FAILED not in page.settle(wish, 3, well["failed"])["say"]
 
 
 class TestFilm:
@@ -194,12 +197,12 @@ class TestFilm:
     def test_every_k_is_the_film_of_the_quality_room(
         self, page: Coherence, look: Look, drop: Counting, arrangement: str
     ) -> None:
-        study = page.arrange(opened(page, look), arrangement, 8)["study"]
-        assert film_of(compared(page, study), page.comparer.every(compared(page, study))) is None
-        study = page.film(study, 8, filming=True)["study"]
-        finish(page, study)
-        found = compared(page, study)
-        film = film_of(found, page.comparer.every(found))
+        wish = page.arrange(opened(page, look), arrangement, 8)["wish"]
+        assert film_of(compared(page, wish), page.maker.every(compared(page, wish))) is None
+        wish = page.film(wish, 8, filming=True)["wish"]
+        finish(page, wish)
+        found = compared(page, wish)
+        film = film_of(found, page.maker.every(found))
         guide = drop.guide(look.source)
         order, _ = drop.rank(guide, arrangement)
         assert film is not None
@@ -213,12 +216,12 @@ class TestFilm:
     def test_it_stops_and_goes_on_where_it_was(
         self, page: Coherence, look: Look, drop: Counting
     ) -> None:
-        study = opened(page, look)
-        finish(page, study)
+        wish = opened(page, look)
+        finish(page, wish)
         drop.runs = 0
-        filming = page.film(study, 8, filming=True)["study"]
+        filming = page.film(wish, 8, filming=True)["wish"]
         for _ in range(3):
-            page.comparer.run(filming, 8, seconds=0.0, films=True)
+            page.maker.run(filming, 8, seconds=0.0, films=True)
         assert drop.runs == 3
         shown = page.settle(filming, 8, 0)
         assert "19 of 64 K known" in shown["exact"]
@@ -231,13 +234,13 @@ class TestFilm:
 
     def test_a_flat_map_has_no_film(self, look: Look) -> None:
         flat = small_drop(flat=True)
-        page = Coherence(Studio(lambda _pair, _progress: flat), [])
-        study = page.open(None, replace(look, sample=None), 8)["study"]
-        assert isinstance(study, Study)
-        shown = page.settle(study, 8, 0)
+        page = Coherence(LookMaker(lambda _pair, _progress: flat), [])
+        wish = page.open(None, replace(look, sample=None), 8)["wish"]
+        assert isinstance(wish, Wish)
+        shown = page.settle(wish, 8, 0)
         assert 'data-kind="flat map"' in shown["verdict"]
         assert "No film" in shown["film"]
         assert "16 of 16" in shown["say"]
-        geometric = page.arrange(study, "random", 8)
+        geometric = page.arrange(wish, "random", 8)
         assert "8 of 16" in geometric["say"]
         assert 'data-kind="flat map"' not in geometric["verdict"]

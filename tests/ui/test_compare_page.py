@@ -16,21 +16,22 @@ from trace_zoo import one_thread, small_drop
 from tinydrop import TinyDrop
 from tinydrop.core.budget import BUDGET_LEVELS
 from tinydrop.core.errors import WeightsUnavailableError
+from tinydrop.core.numbers import percent
 from tinydrop.models.pairs import StudentCard, load_student, save_slimmed
 from tinydrop.models.reduction import drop_plan, plan_macs
 from tinydrop.models.slimming import SlimmedTransformer, SlimmingPlan
-from tinydrop.pipeline.render.words import percent
 from tinydrop.studies.comparison import METHODS, budget_of, costed_plans, duel, place_within, slim
-from tinydrop.ui.compare.arena import Arena
-from tinydrop.ui.compare.bout import Contest, student_entrant
+from tinydrop.ui.compare.data_set import DataSetPanel
 from tinydrop.ui.compare.handlers import START_LEVEL, Compare
-from tinydrop.ui.compare.study import CompareStudy
-from tinydrop.ui.compare.wiring import LEVELLED, PLACED, STAGED
+from tinydrop.ui.compare.known import student_run
+from tinydrop.ui.compare.maker import Maker
+from tinydrop.ui.compare.wiring import BY_LEVEL, BY_PICTURE, BY_PLACE
+from tinydrop.ui.compare.wish import Wish
 from tinydrop.ui.compare.words import scales
-from tinydrop.ui.kit.answering import Updates
 from tinydrop.ui.kit.look import BUNDLED, Look
+from tinydrop.ui.kit.maker import LookMaker
+from tinydrop.ui.kit.page import Updates
 from tinydrop.ui.kit.samples import Sample
-from tinydrop.ui.kit.studio import Studio
 from tinydrop.ui.kit.texts import FAILED, GENERIC_ERROR
 
 N, D = 16, 2
@@ -78,8 +79,8 @@ def make(drop: TinyDrop, folder: Path, students: tuple[Path, ...] = ()) -> Compa
         Sample(name, folder / f"{name}.png", name.title(), f"A {name} picture", "Nobody, CC0")
         for name in ("first", "second")
     ]
-    studio = Studio(lambda _pair, _progress: drop)
-    return Compare(studio, samples, Arena(studio, students, seconds=3600))
+    looks = LookMaker(lambda _pair, _progress: drop)
+    return Compare(looks, samples, Maker(looks, students, seconds=3600))
 
 
 @pytest.fixture(scope="module")
@@ -93,18 +94,18 @@ def look(folder: Path) -> Look:
     return look_at(folder)
 
 
-def opened(page: Compare, look: Look, level: int = START_LEVEL) -> tuple[Contest, Updates]:
+def opened(page: Compare, look: Look, level: int = START_LEVEL) -> tuple[Wish, Updates]:
     shown = page.open(None, look, level, *CONTROLS)
-    return shown["contest"], finished(page, shown, level)
+    return shown["wish"], finished(page, shown, level)
 
 
 def finished(page: Compare, shown: Updates, level: int = START_LEVEL) -> Updates:
     """Do as the browser does: ask for the duel where it is missing."""
-    contest = shown["contest"]
-    assert isinstance(contest, Contest)
+    wish = shown["wish"]
+    assert isinstance(wish, Wish)
     if 'data-urgent="1"' in shown["ask"]:
-        failed = page.run(contest, level, *CONTROLS).get("failed", 0)
-        shown = shown | page.settle(contest, failed, level, *CONTROLS, staged=shown["staged"])
+        failed = page.run(wish, level, *CONTROLS).get("failed", 0)
+        shown = shown | page.settle(wish, failed, level, *CONTROLS, staged=shown["staged"])
     return shown
 
 
@@ -158,59 +159,59 @@ class TestDuel:
     def test_a_level_that_never_ran_is_asked_for_and_then_shown(
         self, page: Compare, look: Look
     ) -> None:
-        contest, _ = opened(page, look)
-        moved = page.slide(contest, 3, *CONTROLS)
-        assert page.arena.bout(contest.look, 3) is None, "a slide runs nothing"
+        wish, _ = opened(page, look)
+        moved = page.slide(wish, 3, *CONTROLS)
+        assert page.maker.known(wish.look, 3) is None, "a slide runs nothing"
         assert 'data-urgent="1"' in moved["ask"]
         assert "tiles" not in moved, "the last duel stays until the next is there"
-        page.run(contest, 3, *CONTROLS)
-        shown = page.settle(contest, 0, 3, *CONTROLS)
+        page.run(wish, 3, *CONTROLS)
+        shown = page.settle(wish, 0, 3, *CONTROLS)
         assert 'data-urgent="0"' in shown["ask"], "the tiles are there, the places are not"
         assert "running" in shown["place"]
-        page.run(contest, 3, *CONTROLS)
-        done = page.settle(contest, 0, 3, *CONTROLS)
+        page.run(wish, 3, *CONTROLS)
+        done = page.settle(wish, 0, 3, *CONTROLS)
         assert "data-pending" not in done["ask"]
-        known = page.arena.bout(contest.look, 3)
-        again = page.slide(contest, 3, *CONTROLS)
+        known = page.maker.known(wish.look, 3)
+        again = page.slide(wish, 3, *CONTROLS)
         assert again["tiles"] == shown["tiles"]
-        assert page.arena.bout(contest.look, 3) is known
-        page.run(contest, 3, *CONTROLS)
-        assert page.arena.bout(contest.look, 3) is known, "nothing runs twice"
+        assert page.maker.known(wish.look, 3) is known
+        page.run(wish, 3, *CONTROLS)
+        assert page.maker.known(wish.look, 3) is known, "nothing runs twice"
 
     def test_the_page_opens_once_and_on_the_bundled_pair(self, page: Compare, look: Look) -> None:
-        contest, shown = opened(page, replace(look, pair=OTHER, selector="eigencam"))
-        assert contest.look.pair == BUNDLED
-        assert contest.look.source == look.source
-        assert page.open(contest, look, 8, *CONTROLS) == {}
-        assert set(shown) <= {*STAGED, "gallery"}
-        assert set(page.slide(contest, 8, *CONTROLS)) <= set(LEVELLED)
-        assert set(page.place(contest, 8, *CONTROLS)) <= set(PLACED)
+        wish, shown = opened(page, replace(look, pair=OTHER, selector="eigencam"))
+        assert wish.look.pair == BUNDLED
+        assert wish.look.source == look.source
+        assert page.open(wish, look, 8, *CONTROLS) == {}
+        assert set(shown) <= {*BY_PICTURE, "gallery"}
+        assert set(page.slide(wish, 8, *CONTROLS)) <= set(BY_LEVEL)
+        assert set(page.place(wish, 8, *CONTROLS)) <= set(BY_PLACE)
 
     @pytest.mark.parametrize("temperature", [1.0, 0.4, 2.5])
     def test_the_guidance_is_as_sure_as_on_explore(
         self, page: Compare, look: Look, temperature: float
     ) -> None:
         warm = look.at_temperature(temperature)
-        page.studio.answer(warm)
-        scene = page.studio.scene(warm)
-        assert scene is not None
-        contest, shown = opened(page, warm)
-        sure = percent(scene.result.confidence).replace("<", "&lt;").replace(">", "&gt;")
+        page.looks.answer(warm)
+        known = page.looks.known(warm)
+        assert known is not None
+        wish, shown = opened(page, warm)
+        sure = percent(known.result.confidence).replace("<", "&lt;").replace(">", "&gt;")
         assert f"</i> {sure}</span>" in tile(shown["tiles"], "guidance")
         assert scales(temperature) in shown["tiles"]
-        large = page.choose(contest, "guidance", START_LEVEL, *CONTROLS)["open"]
+        large = page.choose(wish, "guidance", START_LEVEL, *CONTROLS)["open"]
         assert f"<b>{sure}</b>" in large
         assert scales(temperature) in large
 
     def test_another_temperature_on_explore_is_followed_without_a_model(
         self, page: Compare, look: Look, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        contest, shown = opened(page, look)
+        wish, shown = opened(page, look)
         for stage in ("guide", "rank", "select", "classify"):
             monkeypatch.setattr(TinyDrop, stage, None)
-        moved = page.open(contest, look.at_temperature(3.0), START_LEVEL, *CONTROLS)
-        new = moved["contest"]
-        assert isinstance(new, Contest)
+        moved = page.open(wish, look.at_temperature(3.0), START_LEVEL, *CONTROLS)
+        new = moved["wish"]
+        assert isinstance(new, Wish)
         assert new.temperature == 3.0
         assert tile(moved["tiles"], "guidance") != tile(shown["tiles"], "guidance")
         assert tile(moved["tiles"], "target") == tile(shown["tiles"], "target")
@@ -220,67 +221,69 @@ class TestDuel:
         self, folder: Path, look: Look, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         page = make(Counting(small_drop().pair), folder)
-        contest, _ = opened(page, look)
+        wish, _ = opened(page, look)
 
         def broken(*_args: object, **_kwargs: object) -> None:
             raise WeightsUnavailableError("The target cannot run; choose another pair.")
 
-        monkeypatch.setattr("tinydrop.ui.compare.arena.duel", broken)
-        went = page.run(contest, 5, *CONTROLS)
+        monkeypatch.setattr("tinydrop.ui.compare.maker.duel", broken)
+        went = page.run(wish, 5, *CONTROLS)
         assert "The target cannot run" in went["message"]
-        shown = page.settle(contest, went["failed"], 5, *CONTROLS)
+        shown = page.settle(wish, went["failed"], 5, *CONTROLS)
         assert FAILED in shown["say"]
         assert "data-pending" not in shown["ask"]
-        assert "data-pending" in page.slide(contest, 6, *CONTROLS)["ask"]
+        assert "data-pending" in page.slide(wish, 6, *CONTROLS)["ask"]
 
     def test_another_picture_replaces_it_and_a_bad_one_does_not(
         self, page: Compare, look: Look, tmp_path: Path
     ) -> None:
-        contest, first = opened(page, look)
-        arriving = page.pick(contest, "second", 8, *CONTROLS)
-        assert "data-waiting" in arriving["open"]
-        assert "data-key" not in arriving["tiles"], "nothing of the last picture stands beside it"
-        second = finished(page, arriving)
-        assert second["contest"].look.sample == "second"
+        wish, first = opened(page, look)
+        arriving_parts = page.pick(wish, "second", 8, *CONTROLS)
+        assert "data-waiting" in arriving_parts["open"]
+        assert "data-key" not in arriving_parts["tiles"], (
+            "nothing of the last picture stands beside it"
+        )
+        second = finished(page, arriving_parts)
+        assert second["wish"].look.sample == "second"
         assert second["tiles"] != first["tiles"]
         assert "Second" in second["credit"]
         bad = tmp_path / "bad.jpg"
         bad.write_bytes(b"no picture")
-        refused = page.upload(second["contest"], (str(bad), "bad.jpg"), 8, *CONTROLS)
+        refused = page.upload(second["wish"], (str(bad), "bad.jpg"), 8, *CONTROLS)
         assert set(refused) == {"message"}
         assert "bad.jpg" in refused["message"]
-        mine = page.upload(second["contest"], (look.source, "mine.png"), 8, *CONTROLS)
+        mine = page.upload(second["wish"], (look.source, "mine.png"), 8, *CONTROLS)
         assert mine["tiles"] == first["tiles"]
         assert "Your picture: mine.png" in mine["credit"]
 
 
 class TestOpened:
     def test_a_method_shows_its_sentence_and_its_steps(self, page: Compare, look: Look) -> None:
-        contest, shown = opened(page, look)
+        wish, shown = opened(page, look)
         assert "TinyDrop’s own choice" in shown["open"]
-        went = page.choose(contest, "merge", 11, *CONTROLS)
+        went = page.choose(wish, "merge", 11, *CONTROLS)
         assert went == {"message": ""}, "no bout at that level"
-        page.run(contest, 11, *CONTROLS)
-        went = page.choose(contest, "merge", 11, *CONTROLS)
-        bout = page.arena.bout(contest.look, 11)
-        assert bout is not None
-        merge = bout.methods["merge"]
-        assert went["contest"].opened == "merge"
+        page.run(wish, 11, *CONTROLS)
+        went = page.choose(wish, "merge", 11, *CONTROLS)
+        known = page.maker.known(wish.look, 11)
+        assert known is not None
+        merge = known.methods["merge"]
+        assert went["wish"].opened == "merge"
         for words, left in merge.steps:
             assert f'<th scope="row">{words}</th><td>{left}</td>' in went["open"]
         assert merge.steps[-1][1] == merge.left == len(set(merge.groups.tolist()))
         assert merge.blocks[0] == N
 
     def test_one_that_is_absent_at_a_lower_level_says_so(self, page: Compare, look: Look) -> None:
-        contest, _ = opened(page, look, 16)
-        chosen = page.choose(contest, "gradcam@1/2", 16, *CONTROLS)["contest"]
+        wish, _ = opened(page, look, 16)
+        chosen = page.choose(wish, "gradcam@1/2", 16, *CONTROLS)["wish"]
         page.run(chosen, 1, *CONTROLS)
-        page.arena.run(chosen.look, 1)
+        page.maker.run(chosen.look, 1)
         assert "Absent at this level" in page.slide(chosen, 1, *CONTROLS)["open"]
 
     def test_a_key_that_is_no_tile_is_refused(self, page: Compare, look: Look) -> None:
-        contest, _ = opened(page, look)
-        went = page.choose(contest, "<b>", 8, *CONTROLS)
+        wish, _ = opened(page, look)
+        went = page.choose(wish, "<b>", 8, *CONTROLS)
         assert "There is no method" in went["message"]
         assert "<b>" not in went["message"]
 
@@ -290,13 +293,13 @@ class TestPlaces:
     def test_each_place_keeps_what_is_paid_for(
         self, page: Compare, look: Look, drop: TinyDrop, ranker: str
     ) -> None:
-        contest, _ = opened(page, look, 12)
-        page.run(contest, 12, *CONTROLS)
+        wish, _ = opened(page, look, 12)
+        page.run(wish, 12, *CONTROLS)
         spec = drop.pair.target.spec
         for block in range(D):
             by = "attention" if ranker == "attention" else "order"
             plan = place_within(spec, block, budget_of(spec, 12), by)
-            shown = page.place(contest, 12, block, ranker)
+            shown = page.place(wish, 12, block, ranker)
             if plan is None:
                 assert "At the input no block has attended" in shown["place"]
             else:
@@ -305,11 +308,11 @@ class TestPlaces:
     def test_a_place_that_is_too_dear_says_what_it_costs(
         self, page: Compare, look: Look, drop: TinyDrop
     ) -> None:
-        contest, _ = opened(page, look, 2)
-        page.run(contest, 2, *CONTROLS)
+        wish, _ = opened(page, look, 2)
+        page.run(wish, 2, *CONTROLS)
         spec = drop.pair.target.spec
         least = plan_macs(spec, drop_plan(N, D, 1, 1)).total / budget_of(spec, 16)
-        shown = page.place(contest, 2, 1, "random")
+        shown = page.place(wish, 2, 1, "random")
         assert f"costs {100 * least:.0f} % of the full target" in shown["place"]
         assert "the last place is at the input" in shown["place"]
         assert "too dear" in shown["places"]
@@ -327,8 +330,8 @@ class TestPlaces:
     def test_what_no_control_sends_is_one_sentence(
         self, page: Compare, look: Look, values: tuple[object, ...], sentence: str
     ) -> None:
-        contest, _ = opened(page, look)
-        message = page.place(contest, *values)["message"]
+        wish, _ = opened(page, look)
+        message = page.place(wish, *values)["message"]
         assert sentence in message
         assert GENERIC_ERROR not in message
 
@@ -341,7 +344,7 @@ class TestStudents:
         for place, path in enumerate(students):
             student = load_student(path, drop.pair)
             found = slim(student.model, drop, guide)
-            one = student_entrant(student, found)
+            one = student_run(student, found)
             assert one.blocks == (N, N // 2)
             assert one.left == N // 2
             weights = found.composed[0]
@@ -355,9 +358,9 @@ class TestStudents:
             assert (one.groups < 0).sum() == (N // 2 if place else 0)
 
     def test_both_are_shown_and_can_be_opened(self, page: Compare, look: Look) -> None:
-        contest, shown = opened(page, look)
+        wish, shown = opened(page, look)
         assert re.findall(r'data-student="(\w+)"', shown["slim"]) == ["soft", "hard"]
-        went = page.choose(contest, "soft", 8, *CONTROLS)
+        went = page.choose(wish, "soft", 8, *CONTROLS)
         assert "Trained: mixing tokens into few" in went["open"]
         assert "mixed after 1 of 2 blocks" in went["open"]
 
@@ -366,7 +369,7 @@ class TestStudents:
     ) -> None:
         other = write_student(drop, tmp_path / "other", digest="0" * 64)
         page = make(drop, folder, (other, tmp_path / "nowhere", students[0]))
-        assert [one.card.name for one in page.arena.students] == ["soft"]
+        assert [one.card.name for one in page.maker.students] == ["soft"]
         alone = make(drop, folder)
         assert "No trained student" in opened(alone, look)[1]["slim"]
 
@@ -374,11 +377,11 @@ class TestStudents:
 class TestFlat:
     def test_a_map_that_cannot_be_ranked_drops_nothing(self, folder: Path, look: Look) -> None:
         page = make(small_drop(flat=True), folder)
-        contest, shown = opened(page, look)
-        bout = page.arena.bout(contest.look, START_LEVEL)
-        assert bout is not None
-        np.testing.assert_array_equal(bout.methods["gradcam"].groups, np.arange(N))
-        assert bout.methods["gradcam"].left == N
+        wish, shown = opened(page, look)
+        known = page.maker.known(wish.look, START_LEVEL)
+        assert known is not None
+        np.testing.assert_array_equal(known.methods["gradcam"].groups, np.arange(N))
+        assert known.methods["gradcam"].left == N
         assert "100 %" in tile(shown["tiles"], "gradcam")
 
 
@@ -386,11 +389,11 @@ class TestStudy:
     def test_a_table_that_is_not_there_or_of_others_is_one_sentence(
         self, drop: TinyDrop, tmp_path: Path
     ) -> None:
-        shown = CompareStudy(drop.pair, tmp_path).shown()
+        shown = DataSetPanel(drop.pair, tmp_path).shown()
         assert "There is no table small-compare.parquet" in shown["chart"]
         assert shown["table"] == ""
         bundled = Path(__file__).resolve().parents[2] / "assets" / "tables"
         stranger = replace(drop.pair, name=BUNDLED)
-        assert "other weights" in CompareStudy(stranger, bundled).shown()["chart"]
+        assert "other weights" in DataSetPanel(stranger, bundled).shown()["chart"]
         (tmp_path / "small-compare.parquet").write_bytes(b"nothing")
-        assert str(tmp_path) not in CompareStudy(drop.pair, tmp_path).shown()["chart"]
+        assert str(tmp_path) not in DataSetPanel(drop.pair, tmp_path).shown()["chart"]

@@ -13,9 +13,9 @@ from view_values import answer
 
 from tinydrop.core.tokens import PatchGrid
 from tinydrop.pipeline.render.palette import heat_colours
-from tinydrop.ui.compare.opened import Opened, opened_html, said_html
+from tinydrop.ui.compare.details import Details, details_html, said_html
+from tinydrop.ui.compare.method_cards import MethodCard, Section, method_cards_html
 from tinydrop.ui.compare.slim import Module, SlimStudent, half_held, slim_html
-from tinydrop.ui.compare.tiles import Section, Tile, tiles_html
 
 GRID = PatchGrid(2, 3)
 RNG = np.random.default_rng(0)
@@ -74,14 +74,14 @@ class TestSlim:
 
 
 class TestOpened:
-    ONE = Opened(
+    ONE = Details(
         title="hybrid", note="It drops twice.", picture="data:,x", alt="hybrid", caption="Faded.",
         answer=answer(1), macs=50_000_000, guide=10_000_000, guide_words="guidance and map",
         patches=8, blocks=(8, 4, 2), steps=(("dropped at the input", 4), ("dropped later", 2)),
     )  # fmt: skip
 
     def test_costs_blocks_and_steps(self) -> None:
-        html = opened_html(self.ONE, answer(0), 100_000_000)
+        html = details_html(self.ONE, answer(0), 100_000_000)
         assert "50.0 million MACs, 50 % of the full target" in html
         assert "with guidance and map 60.0 million MACs, <b>60 %</b>" in html
         assert "≠ differs" in html
@@ -93,8 +93,8 @@ class TestOpened:
         ]
 
     def test_while_nothing_is_known(self) -> None:
-        assert "running" in opened_html(None, None, 1)
-        assert "running" in tiles_html([], None, 1, "gradcam")
+        assert "running" in details_html(None, None, 1)
+        assert "running" in method_cards_html([], None, 1, "gradcam")
         assert "running" in said_html(0, 0, None, "", 0)
 
     def test_the_sentence_counts(self) -> None:
@@ -106,9 +106,9 @@ class TestOpened:
 
 class TestTiles:
     def test_what_a_name_holds_does_no_harm(self) -> None:
-        bad = Tile("a<b", "<i>t</i>", '"note', "data:,x", answer(1), 50, 10, "3 <left>")
-        gone = Tile("gone", "gone", "note", reason="costs 60 % or more")
-        html = tiles_html([Section("<s>", "n", (bad, gone))], answer(1), 100, "a<b")
+        bad = MethodCard("a<b", "<i>t</i>", '"note', "data:,x", answer(1), 50, 10, "3 <left>")
+        gone = MethodCard("gone", "gone", "note", reason="costs 60 % or more")
+        html = method_cards_html([Section("<s>", "n", (bad, gone))], answer(1), 100, "a<b")
         assert "<i>t" not in html
         assert "<s>" not in html
         assert "3 <left>" not in html

@@ -14,18 +14,18 @@ from tinydrop import SELECTORS, TinyDrop
 from tinydrop.core.budget import Setting
 from tinydrop.core.errors import SettingError, WeightsUnavailableError
 from tinydrop.core.results import DropResult, Truth
+from tinydrop.core.selection import SELECTOR_TITLES
 from tinydrop.pipeline.render.words import decision_parts, plain_text
 from tinydrop.studies.errands import ErrandError, Message
 from tinydrop.ui.explore.handlers import Explore, stage_key
 from tinydrop.ui.explore.links import look_from_query, query_of
-from tinydrop.ui.explore.texts import SELECTOR_TITLES
 from tinydrop.ui.kit.cache import BoundedCache
-from tinydrop.ui.kit.frames import gallery
+from tinydrop.ui.kit.fragments import gallery
 from tinydrop.ui.kit.lanes import Idle
 from tinydrop.ui.kit.look import BUNDLED, Look
-from tinydrop.ui.kit.samples import Sample, find_sample, find_samples, outcome, truth_of
-from tinydrop.ui.kit.studio import Progress, Studio
-from tinydrop.ui.kit.texts import GENERIC_ERROR, SELECTOR_NOTES
+from tinydrop.ui.kit.maker import LookMaker, Progress
+from tinydrop.ui.kit.samples import Sample, find_sample, find_samples, sample_outcome, truth_of
+from tinydrop.ui.kit.texts import GENERIC_ERROR
 
 SAMPLES = find_samples()
 
@@ -44,8 +44,8 @@ class Loader:
 
 
 @pytest.fixture(scope="module")
-def studio() -> Studio:
-    return Studio(Loader())
+def looks() -> LookMaker:
+    return LookMaker(Loader())
 
 
 def look_at(sample_name: str, **changes: object) -> Look:
@@ -92,28 +92,28 @@ class TestCache:
 
 
 class TestStudio:
-    def test_nothing_is_shown_before_it_is_known(self, studio: Studio) -> None:
-        assert studio.scene(look_at("tower")) is None
-        studio.guide(look_at("tower"))
-        scene = studio.scene(look_at("tower"))
-        assert scene is not None
-        assert scene.running
-        studio.answer(look_at("tower"))
-        scene = studio.scene(look_at("tower"))
-        assert scene is not None
-        assert not scene.running
+    def test_nothing_is_shown_before_it_is_known(self, looks: LookMaker) -> None:
+        assert looks.known(look_at("tower")) is None
+        looks.guide(look_at("tower"))
+        known = looks.known(look_at("tower"))
+        assert known is not None
+        assert known.running
+        looks.answer(look_at("tower"))
+        known = looks.known(look_at("tower"))
+        assert known is not None
+        assert not known.running
 
     @pytest.mark.parametrize("gamma", [0.3, 1.0, 3.0])
     @pytest.mark.parametrize("selector", ["gradcam", "coverage", "random", "scattered"])
     def test_a_scene_is_what_the_pipeline_says(
-        self, studio: Studio, gamma: float, selector: str
+        self, looks: LookMaker, gamma: float, selector: str
     ) -> None:
         look = look_at("koala", selector=selector)
         look = replace(look, setting=replace(look.setting, gamma=gamma))
-        studio.answer(look)
-        scene = studio.scene(look)
-        assert scene is not None
-        said = scene.result.to_dict()
+        looks.answer(look)
+        known = looks.known(look)
+        assert known is not None
+        said = known.result.to_dict()
         pipeline = TinyDrop(BUNDLED)
         truth = pipeline(
             Path(look.source), tau=1.0, gamma=gamma, temperature=0.66, selector=selector,
@@ -126,61 +126,63 @@ class TestStudio:
                 assert names[0] == names[1]
         assert said == truth
 
-    def test_a_slider_runs_no_model(self, studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_slider_runs_no_model(
+        self, looks: LookMaker, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         look = look_at("bison")
-        studio.answer(look)
+        looks.answer(look)
         for stage in ("guide", "rank", "select", "classify"):
             monkeypatch.setattr(TinyDrop, stage, None)
         for gamma in (0.1, 0.5, 2.0, 8.0):
-            scene = studio.scene(replace(look, setting=replace(look.setting, gamma=gamma)))
-            assert scene is not None
+            known = looks.known(replace(look, setting=replace(look.setting, gamma=gamma)))
+            assert known is not None
 
-    def test_forced_patches_are_forced_whatever_the_budget(self, studio: Studio) -> None:
+    def test_forced_patches_are_forced_whatever_the_budget(self, looks: LookMaker) -> None:
         look = look_at("bison")
-        studio.guide(look)
-        start = studio.scene(look)
+        looks.guide(look)
+        start = looks.known(look)
         assert start is not None
         assert start.order is not None
         first, last = int(start.order[0]), int(start.order[-1])
         forced = replace(look, forced_in=frozenset({last}), forced_out=frozenset({first}))
         for gamma in (0.2, 1.0, 8.0):
-            scene = studio.scene(replace(forced, setting=replace(look.setting, gamma=gamma)))
-            assert scene is not None
-            assert scene.result.selection is not None
-            mask = scene.result.selection.token_mask
+            known = looks.known(replace(forced, setting=replace(look.setting, gamma=gamma)))
+            assert known is not None
+            assert known.result.selection is not None
+            mask = known.result.selection.token_mask
             assert mask[last]
             assert not mask[first]
 
-    def test_what_is_forced_anyway_is_no_change(self, studio: Studio) -> None:
+    def test_what_is_forced_anyway_is_no_change(self, looks: LookMaker) -> None:
         look = look_at("bison")
-        studio.guide(look)
-        start = studio.scene(look)
+        looks.guide(look)
+        start = looks.known(look)
         assert start is not None
         assert start.order is not None
-        same = studio.scene(replace(look, forced_in=frozenset({int(start.order[0])})))
+        same = looks.known(replace(look, forced_in=frozenset({int(start.order[0])})))
         assert same is not None
         assert same.toggled == ()
         assert same.key == start.key
 
-    def test_a_patch_outside_the_grid_is_refused(self, studio: Studio) -> None:
+    def test_a_patch_outside_the_grid_is_refused(self, looks: LookMaker) -> None:
         look = look_at("bison", forced_in=frozenset({64}))
-        studio.guide(look)
+        looks.guide(look)
         with pytest.raises(SettingError, match="outside the 8x8 grid"):
-            studio.scene(look)
+            looks.known(look)
 
     def test_a_pair_that_cannot_be_loaded_leaves_the_held_one(self) -> None:
         loader = Loader()
-        studio = Studio(loader)
+        looks = LookMaker(loader)
         with pytest.raises(WeightsUnavailableError):
-            studio.pipeline("l1-deit-s")
-        assert studio.pipeline(BUNDLED).pair.name == BUNDLED
+            looks.pipeline("l1-deit-s")
+        assert looks.pipeline(BUNDLED).pair.name == BUNDLED
         assert loader.asked == [BUNDLED, "l1-deit-s"]
-        assert studio.scene(look_at("cat", pair="l1-deit-s")) is None
+        assert looks.known(look_at("cat", pair="l1-deit-s")) is None
         assert loader.asked == [BUNDLED, "l1-deit-s"], "looking loads nothing"
 
 
-def explore_over(studio: Studio) -> Explore:
-    return Explore(studio, SAMPLES, look_at("bison"))
+def explore_over(looks: LookMaker) -> Explore:
+    return Explore(looks, SAMPLES, look_at("bison"))
 
 
 def values_of(look: Look, **changes: object) -> tuple[object, ...]:
@@ -200,9 +202,9 @@ class TestHandlers:
     def test_a_failed_run_is_said_once_and_forgotten_after_a_success(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        studio = Studio(Loader())
-        explore, look = explore_over(studio), look_at("bison")
-        studio.guide(look)
+        looks = LookMaker(Loader())
+        explore, look = explore_over(looks), look_at("bison")
+        looks.guide(look)
         assert "data-pending" in explore.settle(look, *values_of(look))["decision"]
         with monkeypatch.context() as broken:
             broken.setattr(TinyDrop, "classify", None)
@@ -219,27 +221,27 @@ class TestHandlers:
         "changes", [{"tau": None}, {"temperature": float("nan")}, {"gamma": 99}, {"rule": "x"}]
     )
     def test_a_bad_control_is_one_sentence(
-        self, studio: Studio, changes: dict[str, object]
+        self, looks: LookMaker, changes: dict[str, object]
     ) -> None:
         look = look_at("bison")
-        updates = explore_over(studio).slide(look, *values_of(look, **changes))
+        updates = explore_over(looks).slide(look, *values_of(look, **changes))
         assert list(updates) == ["message"]
         assert 'role="alert"' in updates["message"]
 
     @pytest.mark.parametrize(
         "wish", [None, "", "[]", "{}", '{"keep": 1, "drop": []}', '{"keep": ["x"], "drop": []}', 7]
     )
-    def test_a_strange_wish_changes_nothing(self, studio: Studio, wish: object) -> None:
+    def test_a_strange_wish_changes_nothing(self, looks: LookMaker, wish: object) -> None:
         look = look_at("bison")
-        studio.answer(look)
-        updates = explore_over(studio).force(look, wish, *values_of(look))
+        looks.answer(look)
+        updates = explore_over(looks).force(look, wish, *values_of(look))
         assert "lists of whole numbers" in updates["message"]
         assert updates["stage"] == ""
         assert "look" not in updates
 
-    def test_an_own_picture_that_went_away_is_one_sentence(self, studio: Studio) -> None:
+    def test_an_own_picture_that_went_away_is_one_sentence(self, looks: LookMaker) -> None:
         gone = ("/nowhere/own.jpg", "own.jpg")
-        updates = explore_over(studio).upload(look_at("bison"), gone, *values_of(look_at("bison")))
+        updates = explore_over(looks).upload(look_at("bison"), gone, *values_of(look_at("bison")))
         assert list(updates) == ["message"]
         assert "no longer here" in updates["message"]
         assert "upload it again" in updates["message"]
@@ -256,9 +258,9 @@ class TestArriving:
     def test_a_new_picture_shows_at_once_and_nothing_of_the_last_one(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        studio, look = Studio(Loader()), look_at("bison")
-        explore = Explore(studio, SAMPLES, look, crowd=Crowd())
-        studio.answer(look)
+        looks, look = LookMaker(Loader()), look_at("bison")
+        explore = Explore(looks, SAMPLES, look, crowd=Crowd())
+        looks.answer(look)
         old = explore.settle(look, *values_of(look))
         with monkeypatch.context() as broken:
             for stage in ("guide", "rank", "select", "classify"):
@@ -285,8 +287,8 @@ class TestArriving:
         assert (shown["map"], shown["mask"]) == ("", "")
 
     def test_the_guidance_is_shown_before_the_target_has_run(self) -> None:
-        studio, look = Studio(Loader()), look_at("bison")
-        explore = Explore(studio, SAMPLES, look)
+        looks, look = LookMaker(Loader()), look_at("bison")
+        explore = Explore(looks, SAMPLES, look)
         shown = explore.pick(look, "koala", *values_of(look))
         new, values = shown["look"], values_of(look)
         assert explore.run(new, *values) == {}
@@ -300,10 +302,10 @@ class TestArriving:
         assert "data-pending" not in last["decision"]
         assert "map" not in last, "what has not changed is not sent again"
 
-    def test_a_picture_that_is_known_is_shown_complete(self, studio: Studio) -> None:
+    def test_a_picture_that_is_known_is_shown_complete(self, looks: LookMaker) -> None:
         look = look_at("koala", setting=look_at("koala").setting)
-        studio.answer(look)
-        shown = explore_over(studio).pick(look_at("bison"), "koala", *values_of(look))
+        looks.answer(look)
+        shown = explore_over(looks).pick(look_at("bison"), "koala", *values_of(look))
         assert "data-pending" not in shown["decision"]
         assert shown["staged"] == stage_key(look)
 
@@ -317,7 +319,7 @@ class TestFetching:
 
     def test_a_pair_that_is_not_here_is_asked_for_and_loads_nothing(self) -> None:
         loader = Loader()
-        explore, look = Explore(Studio(loader), SAMPLES, look_at("bison")), look_at("bison")
+        explore, look = Explore(LookMaker(loader), SAMPLES, look_at("bison")), look_at("bison")
         shown = explore.switch(look, "l1-deit-s", 2, *values_of(look))
         assert 'data-load="l1-deit-s"' in shown["pair_note"]
         assert "waiting, 2 ahead" in shown["pair_note"]
@@ -329,8 +331,8 @@ class TestFetching:
         assert "no pair" in refused["message"]
         assert loader.asked == [BUNDLED]
 
-    def test_progress_a_refusal_and_a_stop(self, studio: Studio) -> None:
-        explore, look = explore_over(studio), look_at("bison")
+    def test_progress_a_refusal_and_a_stop(self, looks: LookMaker) -> None:
+        explore, look = explore_over(looks), look_at("bison")
 
         def fetched(error: ErrandError) -> list[dict[str, object]]:
             told = self.telling({}, {"said": "Fetching <it>", "share": 0.5}, error=error)
@@ -350,15 +352,15 @@ class TestFetching:
             drop = TinyDrop(BUNDLED)
             return TinyDrop(replace(drop.pair, name=pair))
 
-        explore, look = Explore(Studio(load), SAMPLES, look_at("bison")), look_at("bison")
+        explore, look = Explore(LookMaker(load), SAMPLES, look_at("bison")), look_at("bison")
         told = self.telling({"result": None})
         query = {"pair": "l1-deit-s", "tau": "0.41", "sample": "koala"}
         *_, last = explore.fetch(look, "l1-deit-s", query, told, *values_of(look))
         assert (last["look"].pair, last["look"].sample, last["tau"]) == ("l1-deit-s", "koala", 0.41)
-        assert explore.studio.ready("l1-deit-s")
+        assert explore.looks.ready("l1-deit-s")
 
     def test_a_pair_that_another_visitor_replaced_is_one_sentence(self) -> None:
-        explore = Explore(Studio(Loader()), SAMPLES, look_at("bison"))
+        explore = Explore(LookMaker(Loader()), SAMPLES, look_at("bison"))
         shown = explore.pick(
             look_at("bison", pair="l1-deit-s"), "koala", *values_of(look_at("cat"))
         )
@@ -387,14 +389,16 @@ def test_a_link_brings_back_the_look(changes: dict[str, object]) -> None:
     assert back.setting.rule == look.setting.rule
 
 
-def test_every_selector_has_a_title_and_one_sentence_which_the_page_shows(studio: Studio) -> None:
-    assert set(SELECTOR_TITLES) == set(SELECTOR_NOTES) == set(SELECTORS)
-    assert len(set(SELECTOR_TITLES.values())) == len(set(SELECTOR_NOTES.values())) == len(SELECTORS)
-    for name, note in SELECTOR_NOTES.items():
+def test_every_selector_has_a_title_and_one_sentence_which_the_page_shows(looks: LookMaker) -> None:
+    notes = {name: one.note for name, one in SELECTOR_TITLES.items()}
+    titles = {one.title for one in SELECTOR_TITLES.values()}
+    assert set(SELECTOR_TITLES) == set(SELECTORS)
+    assert len(titles) == len(set(notes.values())) == len(SELECTORS)
+    for name, note in notes.items():
         assert note.endswith(".")
         assert note.count(". ") == 0
         look = look_at("bison")
-        updates = explore_over(studio).choose(look, *values_of(look, selector=name))
+        updates = explore_over(looks).choose(look, *values_of(look, selector=name))
         assert note in html.unescape(updates["selector_note"])
 
 
@@ -426,17 +430,17 @@ def test_a_link_names_nothing_unknown(query: dict[str, str]) -> None:
         look_from_query(query, look_at("cat"), SAMPLES, lambda _pair: Setting())
 
 
-def test_outcomes_say_right_and_agreeing_apart(studio: Studio) -> None:
+def test_outcomes_say_right_and_agreeing_apart(looks: LookMaker) -> None:
     seen = set()
     for sample in SAMPLES:
-        look = look_at(sample.name, setting=studio.pipeline(BUNDLED).pair.setting)
-        studio.answer(look)
-        scene = studio.scene(look)
-        assert scene is not None
-        result, pair = scene.result, scene.pair
+        look = look_at(sample.name, setting=looks.pipeline(BUNDLED).pair.setting)
+        looks.answer(look)
+        known = looks.known(look)
+        assert known is not None
+        result, pair = known.result, known.pair
         assert result.full is not None
         truth = truth_of(sample, pair)
-        found = outcome(result, truth)
+        found = sample_outcome(result, truth)
         assert found.exited is result.exited
         assert found.agrees is (result.final.class_index == result.full.class_index)
         assert truth is not None
@@ -445,23 +449,23 @@ def test_outcomes_say_right_and_agreeing_apart(studio: Studio) -> None:
         else:
             assert found.right is (pair.classes[result.final.class_index] == truth.name)
             assert found.truth_word == ("right" if found.right else "wrong")
-        assert outcome(result).truth_word == ""
+        assert sample_outcome(result).truth_word == ""
         seen.add((found.truth_word, found.agreement_word))
     assert {word for word, _ in seen} == {"right", "wrong", "no such class"}
     assert {word for _, word in seen} == {"agrees", "differs"}
 
 
-def test_no_badge_praises_a_wrong_answer(studio: Studio) -> None:
-    result = studio_result(studio, "cat")
+def test_no_badge_praises_a_wrong_answer(looks: LookMaker) -> None:
+    result = studio_result(looks, "cat")
     for right in (True, False):
-        badge = gallery(((SAMPLES[0], replace(outcome(result), right=right)),))
+        badge = gallery(((SAMPLES[0], replace(sample_outcome(result), right=right)),))
         assert (">right<" in badge) is right
         assert (">wrong<" in badge) is not right
         assert "good" not in badge
 
 
-def test_a_truth_that_the_pair_cannot_say_makes_no_answer_right(studio: Studio) -> None:
-    result = studio_result(studio, "cat")
+def test_a_truth_that_the_pair_cannot_say_makes_no_answer_right(looks: LookMaker) -> None:
+    result = studio_result(looks, "cat")
     said = plain_text(decision_parts(result, Truth(None)))
     assert said.endswith("No answer can be right: the pair has no class for what is shown.")
     assert plain_text(decision_parts(result, Truth(result.final.name))).endswith("That is right.")
@@ -470,12 +474,12 @@ def test_a_truth_that_the_pair_cannot_say_makes_no_answer_right(studio: Studio) 
     assert "That is" not in plain_text(decision_parts(result))
 
 
-def studio_result(studio: Studio, name: str) -> DropResult:
-    look = look_at(name, setting=studio.pipeline(BUNDLED).pair.setting)
-    studio.answer(look)
-    scene = studio.scene(look)
-    assert scene is not None
-    return scene.result
+def studio_result(looks: LookMaker, name: str) -> DropResult:
+    look = look_at(name, setting=looks.pipeline(BUNDLED).pair.setting)
+    looks.answer(look)
+    known = looks.known(look)
+    assert known is not None
+    return known.result
 
 
 def test_samples_without_a_list_are_one_sentence(tmp_path: Path) -> None:

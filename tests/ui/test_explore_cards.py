@@ -12,9 +12,9 @@ from PIL import Image
 from view_values import GRID, drop_result, exit_result
 
 from tinydrop.core.budget import Setting, decide_budget, keep_level, keep_ratio, num_keep
+from tinydrop.core.numbers import amount
 from tinydrop.core.results import CostBreakdown, DropResult
 from tinydrop.core.tokens import PatchGrid, Saliency, TokenSelection
-from tinydrop.pipeline.render.words import amount
 from tinydrop.ui.explore.cards import (
     ACCOUNTING,
     answers_card,

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from made_up import synthetic_trace
 
 from tinydrop.core.budget import Setting
 from tinydrop.core.errors import SettingError, TinyDropError
@@ -18,8 +19,8 @@ from tinydrop.studies.calibration import (
 from tinydrop.studies.errands import ErrandError, Message
 from tinydrop.studies.sweep import evaluate
 from tinydrop.studies.trace import Trace
-from tinydrop.ui.kit.bench import HELD, Bench, Benches
-from tinydrop.ui.tune import frames
+from tinydrop.ui.kit.traces import HELD, KnownTrace, TraceMaker
+from tinydrop.ui.tune import fragments
 from tinydrop.ui.tune.files import setting_json, settings_csv
 from tinydrop.ui.tune.handlers import Tune
 from tinydrop.ui.tune.links import named_in, query_of_setting, setting_from_query
@@ -31,35 +32,35 @@ SETTING = Setting(0.6, 1.3)
 
 @pytest.fixture(scope="module")
 def trace() -> Trace:
-    return Trace.synthetic(600, 3)
+    return synthetic_trace(600, 3)
 
 
 @pytest.fixture(scope="module")
-def bench(trace: Trace) -> Bench:
-    return Bench(
+def traced(trace: Trace) -> KnownTrace:
+    return KnownTrace(
         "bundled",
         "Made up",
         trace,
-        random=Trace.synthetic(600, 3, selector="random"),
-        uniform=Trace.synthetic(600, 3, selector="uniform"),
+        random=synthetic_trace(600, 3, selector="random"),
+        uniform=synthetic_trace(600, 3, selector="uniform"),
     )
 
 
 @pytest.fixture
-def tune(bench: Bench) -> Tune:
-    return Tune(Benches(lambda: bench))
+def tune(traced: KnownTrace) -> Tune:
+    return Tune(TraceMaker(lambda: traced))
 
 
 class TestSigns:
     def test_none_where_all_is_well(self, trace: Trace) -> None:
-        assert signs_of_failure(Bench("k", "", _ideal(trace)), Setting(0.9, 1.0)) == ()
+        assert signs_of_failure(KnownTrace("k", "", _ideal(trace)), Setting(0.9, 1.0)) == ()
 
-    def test_each_is_named_where_it_occurs(self, bench: Bench) -> None:
-        said = " ".join(signs_of_failure(bench, Setting(0.8, 0.3)))
+    def test_each_is_named_where_it_occurs(self, traced: KnownTrace) -> None:
+        said = " ".join(signs_of_failure(traced, Setting(0.8, 0.3)))
         assert "Accuracy collapses at low budgets" in said
         assert "pure cascade beats dropping" in said
         assert "more than the full target alone" not in said
-        dear = Bench("k", "", replace(bench.trace, saliency_macs=10**10))
+        dear = KnownTrace("k", "", replace(traced.trace, saliency_macs=10**10))
         assert "more than the full target alone" in signs_of_failure(dear, SETTING)[0]
 
 
@@ -79,18 +80,18 @@ class TestLinks:
 
 
 class TestFiles:
-    def test_csv(self, bench: Bench) -> None:
-        lines = settings_csv(bench, SETTING).splitlines()
+    def test_csv(self, traced: KnownTrace) -> None:
+        lines = settings_csv(traced, SETTING).splitlines()
         assert lines[0].startswith("kind,tau,gamma,rule,temperature,accuracy")
         own = lines[1].split(",")
         assert own[:5] == ["this setting", "0.6", "1.3", "curvature", "1.0"]
-        assert float(own[5]) == evaluate(bench.trace, SETTING).accuracy
+        assert float(own[5]) == evaluate(traced.trace, SETTING).accuracy
 
-    def test_json(self, bench: Bench) -> None:
-        report = json.loads(setting_json(bench, SETTING))
-        assert report["held_out"]["macs"] == evaluate(bench.trace, SETTING).macs
+    def test_json(self, traced: KnownTrace) -> None:
+        report = json.loads(setting_json(traced, SETTING))
+        assert report["held_out"]["macs"] == evaluate(traced.trace, SETTING).macs
         assert len(report["chosen"]) == 3
-        assert len(report["harmful_exits"]) == exit_regret(bench.trace, SETTING).wrong_right
+        assert len(report["harmful_exits"]) == exit_regret(traced.trace, SETTING).wrong_right
 
 
 class TestEvents:
@@ -115,10 +116,10 @@ class TestEvents:
         assert "message" in tune.take("", {"tau": "x"})
 
     def test_a_surprise_is_a_sentence_too(self, caplog: pytest.LogCaptureFixture) -> None:
-        def broken() -> Bench:
+        def broken() -> KnownTrace:
             raise RuntimeError("secret path /home")
 
-        said = Tune(Benches(broken)).open({})
+        said = Tune(TraceMaker(broken)).open({})
         assert set(said) == {"message", "numbers"}
         assert "secret" not in said["message"]
         assert "secret" in caplog.text
@@ -126,37 +127,42 @@ class TestEvents:
     def test_nothing_is_drawn_before_the_page_was_opened(self, tune: Tune) -> None:
         assert tune.redraw("", 0.7, 1, 1.0, "curvature") == {}
 
-    def test_what_follows_an_event_leaves_its_sentence(self, tune: Tune, bench: Bench) -> None:
+    def test_what_follows_an_event_leaves_its_sentence(
+        self, tune: Tune, traced: KnownTrace
+    ) -> None:
         assert "message" not in tune.settle("", 0.7, 1, 1.0, "curvature")
-        assert "message" not in tune.redraw(bench.key, 0.7, 1, 1.0, "curvature")
+        assert "message" not in tune.redraw(traced.key, 0.7, 1, 1.0, "curvature")
         assert "message" in tune.settle("", 7, 1, 1.0, "curvature")
 
-    def test_what_follows_carries_the_same_key(self, bench: Bench) -> None:
-        now, later = frames.moving(bench, SETTING), frames.following(bench, SETTING)
+    def test_what_follows_carries_the_same_key(self, traced: KnownTrace) -> None:
+        now, later = (
+            fragments.setting_parts(traced, SETTING),
+            fragments.settled_parts(traced, SETTING),
+        )
         key = now["numbers"].partition('data-follow="')[2].partition('"')[0]
         assert f'data-key="{key}"' in later["intervals"]
-        other = frames.following(bench, replace(SETTING, tau=0.61))
+        other = fragments.settled_parts(traced, replace(SETTING, tau=0.61))
         assert key not in other["intervals"]
 
 
 class TestOwn:
     def test_a_visitor_s_trace_needs_its_key(self, tune: Tune, trace: Trace) -> None:
         shown = tune.own("mine.zip", trace.take(np.arange(50)))
-        assert len(shown["bench"]) == 32
-        assert tune.benches.get(shown["bench"]).own
+        assert len(shown["trace_key"]) == 32
+        assert tune.traces.get(shown["trace_key"]).own
         with pytest.raises(TinyDropError, match="no longer held"):
-            tune.benches.get("0" * 32)
+            tune.traces.get("0" * 32)
 
     def test_only_so_many_are_held(self, tune: Tune, trace: Trace) -> None:
-        keys = [tune.own("a.zip", trace.take([0, 1]))["bench"] for _ in range(HELD + 1)]
+        keys = [tune.own("a.zip", trace.take([0, 1]))["trace_key"] for _ in range(HELD + 1)]
         with pytest.raises(TinyDropError, match="upload the zip again"):
-            tune.benches.get(keys[0])
+            tune.traces.get(keys[0])
         assert "upload the zip again" in tune.slide(keys[0], 0.7, 1, 1.0, "curvature")["message"]
 
     def test_one_picture_is_enough_for_a_page(self, trace: Trace) -> None:
-        lonely = Bench("k", "", trace.take([0]))
+        lonely = KnownTrace("k", "", trace.take([0]))
         setting = lonely.setting
-        for part in (frames.moving, frames.following, frames.by_rule):
+        for part in (fragments.setting_parts, fragments.settled_parts, fragments.rule_parts):
             assert part(lonely, setting)
 
     def test_progress(self) -> None:
@@ -234,9 +240,9 @@ class TestFew:
     FEW, ENOUGH = 299, 300
 
     def test_no_setting_is_recommended(self, trace: Trace) -> None:
-        few = Bench("k", "", trace.take(np.arange(self.FEW)))
+        few = KnownTrace("k", "", trace.take(np.arange(self.FEW)))
         setting = few.setting
-        frame = frames.by_rule(few, setting) | frames.thresholds(few, setting, 1.0, "harm")
+        frame = fragments.rule_parts(few, setting) | fragments.thresholds(few, setting, 1.0, "harm")
         for part in ("chosen", "f1"):
             assert "299 pictures are too few to recommend a setting" in frame[part]
             assert "data-take" not in frame[part]
@@ -245,17 +251,19 @@ class TestFew:
         assert json.loads(setting_json(few, setting))["chosen"] == []
 
     def test_enough_pictures_are_recommended_by(self, trace: Trace) -> None:
-        enough = Bench("k", "", trace.take(np.arange(self.ENOUGH)))
+        enough = KnownTrace("k", "", trace.take(np.arange(self.ENOUGH)))
         setting = enough.setting
-        frame = frames.by_rule(enough, setting) | frames.thresholds(enough, setting, 1.0, "harm")
+        frame = fragments.rule_parts(enough, setting) | fragments.thresholds(
+            enough, setting, 1.0, "harm"
+        )
         assert "too few" not in frame["chosen"] + frame["f1"]
         assert "data-take" in frame["f1"]
-        assert "With 95 %" not in frames.moving(enough, setting)["numbers"]
+        assert "With 95 %" not in fragments.setting_parts(enough, setting)["numbers"]
 
     def test_the_interval_leads(self, trace: Trace) -> None:
-        few = Bench("k", "", trace.take(np.arange(19)))
+        few = KnownTrace("k", "", trace.take(np.arange(19)))
         outcome, spans = few.outcome(SETTING), few.intervals(SETTING)
-        card = frames.moving(few, SETTING)["numbers"]
+        card = fragments.setting_parts(few, SETTING)["numbers"]
         sentence = card.partition('aria-live="polite">')[2].partition("</p>")[0]
         low, high = spans["accuracy"].low, spans["accuracy"].high
         worse, better = spans["accuracy_drop"].high, -spans["accuracy_drop"].low
@@ -268,11 +276,11 @@ class TestFew:
 
     def test_few_pictures_and_one_class_are_signs(self, trace: Trace) -> None:
         alike = np.flatnonzero(trace.label == trace.label[0])[:5]
-        said = " ".join(signs_of_failure(Bench("k", "", trace.take(alike)), SETTING))
+        said = " ".join(signs_of_failure(KnownTrace("k", "", trace.take(alike)), SETTING))
         assert "Only 5 pictures are measured" in said
         assert "Every picture is of the class" in said
         assert "cascade" not in said
 
-    def test_the_page_lists_the_classes(self, bench: Bench) -> None:
-        listed = frames.still(bench)["classes"]
-        assert all(name in listed for name in bench.trace.provenance.classes)
+    def test_the_page_lists_the_classes(self, traced: KnownTrace) -> None:
+        listed = fragments.trace_parts(traced)["classes"]
+        assert all(name in listed for name in traced.trace.provenance.classes)

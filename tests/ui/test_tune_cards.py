@@ -10,8 +10,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from made_up import synthetic_trace
 
 from tinydrop.core.budget import Setting
+from tinydrop.core.numbers import exact_percent, macs_words
 from tinydrop.studies.calibration import (
     certified_setting,
     certified_tau,
@@ -23,7 +25,7 @@ from tinydrop.studies.calibration import (
 )
 from tinydrop.studies.sweep import baselines, best_settings, bootstrap, evaluate, replay
 from tinydrop.studies.trace import Trace
-from tinydrop.ui.kit.bench import Bench, Benches
+from tinydrop.ui.kit.traces import KnownTrace, TraceMaker
 from tinydrop.ui.tune.calibration import reliability_chart, risk_coverage_chart
 from tinydrop.ui.tune.curve import trace_curve
 from tinydrop.ui.tune.frontier import LOOKS, Mark, frontier_figure, plotly_script
@@ -49,7 +51,7 @@ from tinydrop.ui.tune.tables import (
     regret_boxes,
 )
 from tinydrop.ui.tune.thresholds import certified_part, f1_part
-from tinydrop.ui.tune.words import drop_words, exact_percent, macs_words
+from tinydrop.ui.tune.words import drop_words
 
 SETTING = Setting(0.6, 1.3)
 NASTY = '<img src=x onerror="alert(1)">${evil}`{{evil}}'
@@ -57,23 +59,23 @@ NASTY = '<img src=x onerror="alert(1)">${evil}`{{evil}}'
 
 @pytest.fixture(scope="module")
 def trace() -> Trace:
-    return Trace.synthetic(600, 3)
+    return synthetic_trace(600, 3)
 
 
 @pytest.fixture(scope="module")
-def bench(trace: Trace) -> Bench:
-    return Bench(
+def traced(trace: Trace) -> KnownTrace:
+    return KnownTrace(
         "bundled",
         "Made up",
         trace,
-        random=Trace.synthetic(600, 3, selector="random"),
-        uniform=Trace.synthetic(600, 3, selector="uniform"),
+        random=synthetic_trace(600, 3, selector="random"),
+        uniform=synthetic_trace(600, 3, selector="uniform"),
     )
 
 
 @pytest.fixture
-def tune(bench: Bench) -> Tune:
-    return Tune(Benches(lambda: bench))
+def tune(traced: KnownTrace) -> Tune:
+    return Tune(TraceMaker(lambda: traced))
 
 
 class _Tags(HTMLParser):
@@ -187,15 +189,15 @@ class TestNumbers:
 
 
 class TestFrontier:
-    def test_plotly_takes_the_figure(self, bench: Bench) -> None:
+    def test_plotly_takes_the_figure(self, traced: KnownTrace) -> None:
         objects = pytest.importorskip("plotly.graph_objects")
         figure = frontier_figure(
-            chart_series(bench, SETTING), Mark(0.5, 1e9, "here", SETTING), bench.full.macs
+            chart_series(traced, SETTING), Mark(0.5, 1e9, "here", SETTING), traced.full.macs
         )
         # Plotly checks every property; the browser puts the page's colours in.
         objects.Figure(_plain(figure))
         assert [series["meta"] for series in figure["data"][:-1]] == [
-            name for name in LOOKS if name in chart_series(bench, SETTING)
+            name for name in LOOKS if name in chart_series(traced, SETTING)
         ]
 
     def test_a_wrong_figure_would_be_refused(self) -> None:
@@ -203,9 +205,9 @@ class TestFrontier:
         with pytest.raises(ValueError, match="Invalid"):
             objects.Figure({"data": [{"type": "scatter", "no_such_property": 1}]})
 
-    def test_clickable_points_carry_their_setting(self, bench: Bench) -> None:
+    def test_clickable_points_carry_their_setting(self, traced: KnownTrace) -> None:
         figure = frontier_figure(
-            chart_series(bench, SETTING), Mark(0.5, 1e9, "here", SETTING), bench.full.macs
+            chart_series(traced, SETTING), Mark(0.5, 1e9, "here", SETTING), traced.full.macs
         )
         series = {one["meta"]: one for one in figure["data"]}
         unit = figure["layout"]["meta"]["unit"]
@@ -213,31 +215,31 @@ class TestFrontier:
             for x, y, (tau, gamma, temperature, rule) in zip(
                 series[name]["x"], series[name]["y"], series[name]["customdata"], strict=True
             ):
-                outcome = evaluate(bench.trace, Setting(tau, gamma, temperature, rule))
+                outcome = evaluate(traced.trace, Setting(tau, gamma, temperature, rule))
                 assert x * unit == pytest.approx(outcome.macs, rel=1e-4)
                 assert y == pytest.approx(100 * outcome.accuracy, abs=1e-4)
         assert "customdata" not in series["cascade"]
 
-    def test_the_frontier_is_beaten_by_none_of_the_cloud(self, bench: Bench) -> None:
-        best = frontier_outcomes(bench, SETTING)
+    def test_the_frontier_is_beaten_by_none_of_the_cloud(self, traced: KnownTrace) -> None:
+        best = frontier_outcomes(traced, SETTING)
         cost = [one.outcome.total_macs for one in best]
         right = [one.outcome.correct for one in best]
         assert cost == sorted(cost)
         assert right == sorted(set(right))
 
-    def test_the_cascade_is_the_baseline_at_every_tau(self, bench: Bench) -> None:
-        for found in cascade_outcomes(bench, SETTING)[::7]:
+    def test_the_cascade_is_the_baseline_at_every_tau(self, traced: KnownTrace) -> None:
+        for found in cascade_outcomes(traced, SETTING)[::7]:
             setting = replace(SETTING, tau=found.setting.tau)
-            assert found.outcome == baselines(bench.trace, setting)["cascade"]
+            assert found.outcome == baselines(traced.trace, setting)["cascade"]
 
     def test_the_script_is_there(self) -> None:
         assert plotly_script().stat().st_size > 1_000_000
 
 
 class TestCharts:
-    def test_bars_are_the_pictures(self, bench: Bench) -> None:
-        counts = bench.histogram(1.0)
-        assert counts.sum() == len(bench.trace)
+    def test_bars_are_the_pictures(self, traced: KnownTrace) -> None:
+        counts = traced.histogram(1.0)
+        assert counts.sum() == len(traced.trace)
         svg = trace_curve(SETTING, counts, 0.25, 196)
         assert svg.count("tn-bar") == np.count_nonzero(counts)
         assert "25 % of 600 pictures" in svg
@@ -291,10 +293,10 @@ class TestTables:
         assert "${" not in table
         assert "{{" not in table
 
-    def test_baselines(self, bench: Bench) -> None:
-        rows = baseline_rows(bench, SETTING)
+    def test_baselines(self, traced: KnownTrace) -> None:
+        rows = baseline_rows(traced, SETTING)
         assert len(rows) == 7
-        well_formed(baseline_table(rows, bench.full.macs))
+        well_formed(baseline_table(rows, traced.full.macs))
 
     def test_thresholds(self, trace: Trace) -> None:
         right, full = trace.guidance_rank == 0, trace.target_rank[:, -1] == 0

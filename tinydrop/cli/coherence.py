@@ -10,6 +10,7 @@ from tinydrop.cli.common import add_pair, add_selector, pair_of
 from tinydrop.cli.pictures import add_photos, each_photo, photos_of
 from tinydrop.core.budget import BUDGET_LEVELS, num_keep
 from tinydrop.core.coherence import describe_coherence, describe_map, judge_coherence
+from tinydrop.core.selection import check_selector
 
 if TYPE_CHECKING:
     from tinydrop.core.tokens import Saliency
@@ -41,7 +42,7 @@ def add_coherence(commands: argparse._SubParsersAction[Any]) -> None:
 
 
 def _coherence(arguments: argparse.Namespace) -> int:
-    from tinydrop.pipeline import TinyDrop, check_selector
+    from tinydrop.pipeline import TinyDrop
 
     check_selector(arguments.selector)
     num_keep(arguments.level, 1)  # a level out of range is refused before any work

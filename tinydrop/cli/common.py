@@ -10,15 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tinydrop.core.errors import SettingError
-from tinydrop.core.selection import GEOMETRIC_ORDERS, MAP_ORDERS, SEEDED_ORDERS
+from tinydrop.core.selection import SEEDED_ORDERS, SELECTORS
 from tinydrop.core.writing import claimed
 
 if TYPE_CHECKING:  # torch is loaded by the command that needs it, so that --help is quick
     from tinydrop.models.pairs import Pair
-
-
-# Written out: the room that knows them loads torch, and --help is quick.
-_SALIENCY_METHODS = ("gradcam", "gradcam++", "hirescam", "layercam", "eigencam")
 
 
 def add_pair(parser: argparse.ArgumentParser) -> None:
@@ -60,7 +56,7 @@ def add_seed(parser: argparse.ArgumentParser) -> None:
 
 def selector_names() -> str:
     """Return every name that --selector takes, between commas."""
-    return ", ".join((*_SALIENCY_METHODS, *MAP_ORDERS, *GEOMETRIC_ORDERS))
+    return ", ".join(SELECTORS)
 
 
 def pair_of(arguments: argparse.Namespace) -> Pair:

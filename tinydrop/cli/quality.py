@@ -17,6 +17,7 @@ from tinydrop.cli.common import (
 from tinydrop.cli.labelled import add_data, open_labelled, progress_bar
 from tinydrop.core.budget import BUDGET_LEVELS
 from tinydrop.core.errors import SettingError
+from tinydrop.core.selection import SELECTORS, check_selector
 
 if TYPE_CHECKING:
     from tinydrop.studies.quality import CoherenceTable, InterventionTable, Quality, QualityReport
@@ -66,7 +67,7 @@ def add_quality(commands: argparse._SubParsersAction[Any]) -> None:
 
 
 def _quality(arguments: argparse.Namespace) -> int:
-    from tinydrop.pipeline import SELECTORS, TinyDrop, check_selector
+    from tinydrop.pipeline import TinyDrop
     from tinydrop.studies.quality import (
         accuracy_by_coherence,
         measure_quality,

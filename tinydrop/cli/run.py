@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from tinydrop.cli.common import add_pair, add_selector, pair_of
 from tinydrop.cli.pictures import add_photos, each_photo, photos_of
-from tinydrop.core.budget import BUDGET_RULES
+from tinydrop.core.budget import BUDGET_RULES, CONTROLS
 from tinydrop.core.errors import SettingError
 from tinydrop.core.results import DropResult, Truth
+from tinydrop.core.selection import check_selector
 
 if TYPE_CHECKING:
     from tinydrop.pipeline import TinyDrop
@@ -40,12 +41,12 @@ def add_run(commands: argparse._SubParsersAction[Any]) -> None:
 
 def _run(arguments: argparse.Namespace) -> int:
     from tinydrop.models.truth import named_truth
-    from tinydrop.pipeline import TinyDrop, check_selector
+    from tinydrop.pipeline import TinyDrop
 
     check_selector(arguments.selector)
     photos = photos_of(arguments)
     drop = TinyDrop(pair_of(arguments))
-    given = {name: getattr(arguments, name) for name in ("tau", "gamma", "temperature", "rule")}
+    given = {name: getattr(arguments, name) for name in CONTROLS}
     drop.setting(**{k: v for k, v in given.items() if v is not None})  # refused before any work
     truth = None if arguments.truth is None else named_truth(arguments.truth, drop.pair)
     save = _Saver(arguments.save) if arguments.save is not None else None

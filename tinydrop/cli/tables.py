@@ -8,8 +8,9 @@ from typing import Any
 
 from tinydrop.cli.common import add_pair, add_selector, complain, print_json
 from tinydrop.cli.labelled import add_data, open_labelled, progress_bar
-from tinydrop.core.budget import BUDGET_RULES, Setting
+from tinydrop.core.budget import BUDGET_RULES, CONTROLS, Setting
 from tinydrop.core.errors import SettingError
+from tinydrop.core.selection import check_selector
 
 
 def add_trace(commands: argparse._SubParsersAction[Any]) -> None:
@@ -45,7 +46,7 @@ def add_sweep(commands: argparse._SubParsersAction[Any]) -> None:
 
 
 def _trace(arguments: argparse.Namespace) -> int:
-    from tinydrop.pipeline import TinyDrop, check_selector
+    from tinydrop.pipeline import TinyDrop
     from tinydrop.studies.trace import cautions, make_trace
 
     check_selector(arguments.selector)
@@ -82,9 +83,7 @@ def _sweep(arguments: argparse.Namespace) -> int:
         raise SettingError("Give either --max-drop or --tau and --gamma, not both.")
     trace = read_trace(arguments.trace)
     given = {
-        name: getattr(arguments, name)
-        for name in ("tau", "gamma", "temperature", "rule")
-        if getattr(arguments, name) is not None
+        name: getattr(arguments, name) for name in CONTROLS if getattr(arguments, name) is not None
     }
     others = {
         name: None if getattr(arguments, name) is None else read_trace(getattr(arguments, name))

@@ -8,9 +8,10 @@ that is known about the original (arXiv:2509.03379).
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, fields, replace
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -88,6 +89,58 @@ class Setting:
             raise SettingError(
                 f"Unknown budget rule {quoted(self.rule)}; choose one of {', '.join(BUDGET_RULES)}."
             )
+
+    def as_dict(self, names: Iterable[str] = ()) -> dict[str, Any]:
+        """Return the fields of these names, in their order; all of them without names."""
+        chosen = tuple(names) or tuple(field.name for field in fields(self))
+        return {name: getattr(self, name) for name in chosen}
+
+    def changed(self, **changes: object) -> Setting:
+        """Return the setting with other values; SettingError if one is out of range.
+
+        A value may come from a browser, so it may be anything.
+        """
+        given: dict[str, Any] = changes
+        return replace(self, **given)
+
+    def to_query(self, keys: Mapping[str, str]) -> dict[str, str]:
+        """Return fields as they stand in a link; ``keys`` gives each field's name there."""
+        values = self.as_dict(keys)
+        return {
+            key: values[name] if isinstance(values[name], str) else f"{values[name]:.12g}"
+            for name, key in keys.items()
+        }
+
+    def from_query(self, query: Mapping[str, str], keys: Mapping[str, str]) -> Setting:
+        """Return the setting that a link names; what it does not name stays as it is here.
+
+        Args:
+            query: the link's parameters.
+            keys: field -> its name in the link.
+
+        Raises:
+            SettingError: if a value is unknown or out of range.
+        """
+        given = {name: query[key] for name, key in keys.items() if key in query}
+        return self.changed(
+            **{
+                name: text if name == "rule" else _number(name, text)
+                for name, text in given.items()
+            }
+        )
+
+
+CONTROLS = ("tau", "gamma", "temperature", "rule")
+"""The fields that a page's controls and its links set, in their order."""
+
+
+def _number(name: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise SettingError(
+            f"The link's {name} must be a number, got {text[:20]!r}; open the page without it."
+        ) from None
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from tinydrop.core.budget import Setting
+from tinydrop.core.budget import CONTROLS, Setting
 from tinydrop.core.errors import SettingError
 from tinydrop.core.tokens import Saliency, TokenSelection
 
@@ -265,10 +265,7 @@ class DropResult:
             "file": self.file,
             "pair": self.pair,
             "selector": self.selector,
-            "tau": self.setting.tau,
-            "gamma": self.setting.gamma,
-            "temperature": self.setting.temperature,
-            "rule": self.setting.rule,
+            **self.setting.as_dict(CONTROLS),
             "confidence": self.confidence,
             "exited": self.exited,
             "exit_class": self.guidance.name if self.exited else None,

@@ -26,6 +26,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from tinydrop.core.errors import SettingError, quoted
+from tinydrop.core.selection import SALIENCY_METHODS
 from tinydrop.core.tokens import PatchGrid, Saliency
 from tinydrop.models.backbones import Features, Guidance
 
@@ -86,11 +87,8 @@ _METHODS: Mapping[str, MapRule] = MappingProxyType(
         "eigencam": _eigencam,
     }
 )
-_GRADIENT_FREE = frozenset({"eigencam"})
-
-SALIENCY_METHODS: tuple[str, ...] = tuple(_METHODS)
-"""The names that ``compute_saliency`` takes. What each ranks on, with A the feature map, G the
-gradient of the class's logit on it, and sums over channels:
+"""What each ranks on, with A the feature map, G the gradient of the class's logit on it, and sums
+over channels:
 
 * ``gradcam``: sum of mean(G) * A (arXiv:1610.02391, without its ReLU);
 * ``gradcam++``: sum of w * A with w >= 0 from the positive gradients (arXiv:1710.11063, eq. 19);
@@ -99,6 +97,8 @@ gradient of the class's logit on it, and sums over channels:
 * ``eigencam``: the centred A on its first principal component (arXiv:2008.00299); it knows no
   class, and the end with the largest magnitude counts as salient.
 """
+
+_GRADIENT_FREE = frozenset({"eigencam"})
 
 
 def compute_saliency(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tinydrop.core.selection import SELECTORS, check_selector
 from tinydrop.pipeline.answers import answer, answer_levels
 from tinydrop.pipeline.batch import (
     Batch,
@@ -12,7 +13,6 @@ from tinydrop.pipeline.batch import (
     rank_batch,
 )
 from tinydrop.pipeline.method import TinyDrop
-from tinydrop.pipeline.selectors import SELECTORS, check_selector
 from tinydrop.pipeline.stages import Guide, Selected
 
 __all__ = [

@@ -17,13 +17,13 @@ import torch
 
 from tinydrop.core.errors import PictureError, SettingError
 from tinydrop.core.results import softmax
-from tinydrop.core.selection import Order, map_method, map_order, reversed_order
+from tinydrop.core.selection import Order, check_selector, map_method, map_order, reversed_order
 from tinydrop.core.tokens import PatchGrid, Rectangle, Saliency
 from tinydrop.data import View, open_picture
 from tinydrop.models.backbones import Features, Guidance
 from tinydrop.models.pairs import Pair
 from tinydrop.models.saliency import compute_saliency, resize_saliency
-from tinydrop.pipeline.selectors import check_selector, geometric_order
+from tinydrop.pipeline.selectors import geometric_order
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]

@@ -21,7 +21,7 @@ from tinydrop.core.budget import BUDGET_LEVELS, Budget, Setting, decide_budget
 from tinydrop.core.coherence import describe_coherence
 from tinydrop.core.errors import SettingError
 from tinydrop.core.results import Answer, CostBreakdown, DropResult, LatencyBreakdown
-from tinydrop.core.selection import map_method, select_tokens
+from tinydrop.core.selection import check_selector, map_method, select_tokens
 from tinydrop.core.tokens import Saliency, TokenSelection
 from tinydrop.data import Picture, View, open_picture
 from tinydrop.models.backbones import Guidance, Target
@@ -29,7 +29,6 @@ from tinydrop.models.macs import guidance_macs, target_macs
 from tinydrop.models.pairs import Pair, load_pair, pair_from_models
 from tinydrop.pipeline.answers import answer
 from tinydrop.pipeline.batch import Ranking, explain, guide_batch, rank_batch
-from tinydrop.pipeline.selectors import check_selector
 from tinydrop.pipeline.stages import Guide, Selected
 
 Photo = bytes | str | Path | Image.Image | Picture
@@ -283,9 +282,7 @@ class TinyDrop:
 
     def setting(self, **changes: float | str) -> Setting:
         """Return the pair's default setting with the given fields changed; SettingError if bad."""
-        own = self.pair.setting
-        fields = {name: getattr(own, name) for name in own.__dataclass_fields__}
-        return Setting(**(fields | changes))
+        return self.pair.setting.changed(**changes)
 
     def assemble(
         self,

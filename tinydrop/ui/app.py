@@ -1,4 +1,4 @@
-"""The web app: one studio, the Explore page over it, and how to serve it."""
+"""The web app: one maker of looks, the Explore page over it, and how to serve it."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from tinydrop.ui.explore.handlers import Explore
 from tinydrop.ui.explore.links import LINK_FIELDS
 from tinydrop.ui.explore.page import explore_page
 from tinydrop.ui.explore.wiring import wire
-from tinydrop.ui.kit.bench import Benches
 from tinydrop.ui.kit.blocks import SESSIONS_HELD, AppBlocks
 from tinydrop.ui.kit.components import read_asset
 from tinydrop.ui.kit.doors import Doors
-from tinydrop.ui.kit.frames import gallery
+from tinydrop.ui.kit.fragments import gallery
 from tinydrop.ui.kit.line import add_line
 from tinydrop.ui.kit.look import BUNDLED, Look
-from tinydrop.ui.kit.samples import Outcome, Sample, find_samples, outcome, truth_of
-from tinydrop.ui.kit.studio import Studio
-from tinydrop.ui.pages import add_pages, measured_by, studio_benches
+from tinydrop.ui.kit.maker import LookMaker
+from tinydrop.ui.kit.samples import Sample, SampleOutcome, find_samples, sample_outcome, truth_of
+from tinydrop.ui.kit.traces import TraceMaker
+from tinydrop.ui.pages import add_pages, measured_by, pair_traces
 
 UPLOADS_KEPT_SECONDS = 3600
 PAGE = {"body_background_fill": "#fbfbf9", "body_background_fill_dark": "#12161c"}
@@ -47,31 +47,31 @@ THEME = {
 """The same names in light and dark: the values behind them change in explore.css."""
 
 
-def build_app(studio: Studio | None = None, benches: Benches | None = None) -> gr.Blocks:
+def build_app(looks: LookMaker | None = None, traces: TraceMaker | None = None) -> gr.Blocks:
     """Return the app with its first analysis already done.
 
     Args:
-        studio: what computes and remembers; one over the bundled pair without it.
-        benches: the traces that Tune shows; those of the bundled pair without it.
+        looks: what computes and remembers; one over the bundled pair without it.
+        traces: the traces that Tune shows; those of the bundled pair without it.
     """
-    studio = studio or Studio()
-    benches = benches or studio_benches(studio)
-    looks = [(sample, _look_at(studio, sample)) for sample in find_samples()]
-    shown = _varied([(sample, _outcome(studio, sample, look)) for sample, look in looks])
-    start = dict(looks)[shown[0][0]]
+    looks = looks or LookMaker()
+    traces = traces or pair_traces(looks)
+    opening = [(sample, _look_at(looks, sample)) for sample in find_samples()]
+    shown = _varied([(sample, _outcome(looks, sample, look)) for sample, look in opening])
+    start = dict(opening)[shown[0][0]]
     demo = AppBlocks(
         title="TinyDrop",
         analytics_enabled=False,
         fill_width=True,
         delete_cache=(UPLOADS_KEPT_SECONDS, UPLOADS_KEPT_SECONDS),
     )
-    explore = Explore(studio, tuple(s for s, _ in shown), start, measured_by(benches), demo)
+    explore = Explore(looks, tuple(s for s, _ in shown), start, measured_by(traces), demo)
     with demo:
         first, samples = explore.first(), gallery(shown)
-        parts = add_pages(demo, lambda: explore_page(first, samples), explore, studio, benches)
+        parts = add_pages(demo, lambda: explore_page(first, samples), explore, looks, traces)
         wire(demo, parts, explore)
         add_line(demo)
-        add_endpoint(studio)
+        add_endpoint(looks)
         demo.unload(demo.page_closed)
     return demo.queue(max_size=64)
 
@@ -122,29 +122,29 @@ def _head() -> str:
     )
 
 
-def _look_at(studio: Studio, sample: Sample) -> Look:
-    setting = studio.pipeline(BUNDLED).pair.setting
+def _look_at(looks: LookMaker, sample: Sample) -> Look:
+    setting = looks.pipeline(BUNDLED).pair.setting
     return Look(str(sample.path), sample.path.name, sample.name, BUNDLED, setting)
 
 
-def _outcome(studio: Studio, sample: Sample, look: Look) -> Outcome | str:
-    studio.answer(look)
-    scene = studio.scene(look)
-    return "" if scene is None else outcome(scene.result, truth_of(sample, scene.pair))
+def _outcome(looks: LookMaker, sample: Sample, look: Look) -> SampleOutcome | str:
+    looks.answer(look)
+    known = looks.known(look)
+    return "" if known is None else sample_outcome(known.result, truth_of(sample, known.pair))
 
 
 def _varied(
-    samples: list[tuple[Sample, Outcome | str]],
-) -> tuple[tuple[Sample, Outcome | str], ...]:
+    samples: list[tuple[Sample, SampleOutcome | str]],
+) -> tuple[tuple[Sample, SampleOutcome | str], ...]:
     """Return the samples with the first of each kind in front: a right drop that saves leads."""
-    firsts: dict[tuple[object, ...], tuple[Sample, Outcome | str]] = {}
+    firsts: dict[tuple[object, ...], tuple[Sample, SampleOutcome | str]] = {}
     for entry in samples:
         firsts.setdefault(_kind(entry[1]), entry)
     leading = [firsts[kind] for kind in sorted(firsts)]
     return (*leading, *(entry for entry in samples if entry not in leading))
 
 
-def _kind(found: Outcome | str) -> tuple[object, ...]:
+def _kind(found: SampleOutcome | str) -> tuple[object, ...]:
     """Return what sorts outcomes: right ones first, drops that save before exits."""
     if isinstance(found, str):
         return (9,)

@@ -12,7 +12,7 @@ from tinydrop.core.errors import TinyDropError
 from tinydrop.ui.kit.analysis import EXAMPLES, PARAMETERS, Analysis
 from tinydrop.ui.kit.components import Given, GivenPicture, given
 from tinydrop.ui.kit.lanes import MODEL_QUEUE
-from tinydrop.ui.kit.studio import Studio
+from tinydrop.ui.kit.maker import LookMaker
 from tinydrop.ui.kit.texts import GENERIC_ERROR
 
 log = logging.getLogger(__name__)
@@ -21,9 +21,9 @@ KINDS = {"tau": "number", "gamma": "number", "temperature": "number"}
 """JSON's names of what parameters are; texts without one."""
 
 
-def add_endpoint(studio: Studio) -> None:
+def add_endpoint(looks: LookMaker) -> None:
     """Add ``/analyze`` to the page that is being built; its parts are not shown."""
-    analysis = Analysis(studio)
+    analysis = Analysis(looks)
 
     def analyze(
         picture: Path | str,

@@ -28,18 +28,36 @@ from tinydrop.core.selection.maps import (
     map_order,
     saliency_order,
 )
+from tinydrop.core.selection.names import SALIENCY_METHODS, SELECTORS, check_selector
+from tinydrop.core.selection.titles import (
+    METHOD_TITLES,
+    RULE_TITLES,
+    SELECTOR_TITLES,
+    YARDSTICK_TITLES,
+    Title,
+    label_of,
+)
 from tinydrop.core.tokens import PatchGrid, TokenSelection
 
 __all__ = [
     "COVERAGE_SHARE",
     "GEOMETRIC_ORDERS",
     "MAP_ORDERS",
+    "METHOD_TITLES",
+    "RULE_TITLES",
+    "SALIENCY_METHODS",
     "SEEDED_ORDERS",
+    "SELECTORS",
+    "SELECTOR_TITLES",
+    "YARDSTICK_TITLES",
     "Order",
+    "Title",
     "centre_order",
+    "check_selector",
     "coherent_order",
     "coverage_order",
     "inverse_order",
+    "label_of",
     "map_method",
     "map_order",
     "random_order",

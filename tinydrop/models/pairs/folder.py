@@ -103,7 +103,7 @@ def save_pair(
         "format": PAIR_FORMAT,
         "name": pair.name,
         "title": pair.title,
-        "setting": asdict(pair.setting),
+        "setting": pair.setting.as_dict(),
     }
     for role in ROLES:
         adapter = pair.guidance if role == "guidance" else pair.target

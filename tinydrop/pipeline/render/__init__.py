@@ -6,26 +6,20 @@ from tinydrop.pipeline.render.palette import heat_colours
 from tinydrop.pipeline.render.pictures import chart_image, mask_image, overlay_image
 from tinydrop.pipeline.render.words import (
     Part,
-    amount,
     decision_parts,
     heat_words,
     judged_parts,
-    macs_unit,
-    percent,
     plain_text,
 )
 
 __all__ = [
     "Part",
-    "amount",
     "chart_image",
     "decision_parts",
     "heat_colours",
     "heat_words",
     "judged_parts",
-    "macs_unit",
     "mask_image",
     "overlay_image",
-    "percent",
     "plain_text",
 ]

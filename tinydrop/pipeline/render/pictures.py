@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from tinydrop.core.numbers import amount, macs_unit, percent
 from tinydrop.core.results import Answer, DropResult
 from tinydrop.core.tokens import PatchGrid, Saliency, TokenSelection, mask_outline
 from tinydrop.pipeline.render.palette import (
@@ -18,14 +19,7 @@ from tinydrop.pipeline.render.palette import (
     heat_colours,
     rgb,
 )
-from tinydrop.pipeline.render.words import (
-    amount,
-    decision_parts,
-    heat_words,
-    macs_unit,
-    percent,
-    plain_text,
-)
+from tinydrop.pipeline.render.words import decision_parts, heat_words, plain_text
 
 HEAT_OPACITY = 0.45
 VEIL_OPACITY = 0.74

@@ -1,9 +1,10 @@
-"""The sentences and the number formats that every view shares."""
+"""The sentences that every view shares."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tinydrop.core.numbers import percent
 from tinydrop.core.results import Answer, DropResult, Truth
 
 
@@ -13,27 +14,6 @@ class Part:
 
     text: str
     strong: bool = False
-
-
-def percent(share: float) -> str:
-    """Return a share (0 to 1) as whole percent; 99.7 % is not rounded up to certainty."""
-    value = 100 * share
-    if 0 < value < 1:
-        return "<1 %"
-    if 99 < value < 100:
-        return ">99 %"
-    return f"{value:.0f} %"
-
-
-def macs_unit(largest: int) -> tuple[float, str]:
-    """Return (divisor, unit) that suit a group of figures whose largest is given, in MACs."""
-    return (1e9, "GMACs") if largest >= 1e9 else (1e6, "MMACs")
-
-
-def amount(macs: int, unit: float) -> str:
-    """Return MACs in a unit with three digits that matter, and at most two decimals."""
-    value = macs / unit
-    return f"{value:.{0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2}f}"
 
 
 def heat_words(temperature: float) -> str:

@@ -95,7 +95,7 @@ def compare_methods(
     provenance = CompareProvenance(
         **common_facts(drop.pair, dataset, offered, fingerprint, len(found.truth), seed),
         unranked=int(found.unranked.sum()),
-        setting={name: getattr(setting, name) for name in setting.__dataclass_fields__},
+        setting=setting.as_dict(),
         reference=REFERENCE,
         full_macs=target_macs(spec, spec.grid.num_patches).total,
         guidance_macs=own.forward,

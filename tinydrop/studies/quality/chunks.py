@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from tinydrop.core.selection import map_order
+from tinydrop.core.selection import SALIENCY_METHODS, map_order
 from tinydrop.core.statistics import mean_of_known, spearman
 from tinydrop.core.tokens import Saliency
 from tinydrop.data import LabelledPicture
 from tinydrop.models.backbones import Guidance, target_own_maps
-from tinydrop.models.saliency import SALIENCY_METHODS, compute_saliency
+from tinydrop.models.saliency import compute_saliency
 from tinydrop.pipeline import Batch, Ranking, TinyDrop, answer, guide_batch, open_batch, rank_batch
 from tinydrop.studies.check import redraw_weights
 from tinydrop.studies.quality.curves import LevelOutcomes, area_under, outcomes_at_levels

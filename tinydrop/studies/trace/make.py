@@ -148,7 +148,7 @@ def _plan(
         selector=selector,
         classes=pair.classes,
         temperatures=stated_temperatures([own.temperature]),
-        setting={name: getattr(own, name) for name in own.__dataclass_fields__},
+        setting=own.as_dict(),
         map_grid=(guidance.map_grid.rows, guidance.map_grid.cols) if looks else None,
         map_layer=guidance.layer if looks else None,
         split=dataset.split,

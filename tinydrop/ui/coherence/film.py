@@ -6,11 +6,11 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tinydrop.core.numbers import percent
 from tinydrop.core.results import Answer
 from tinydrop.core.tokens import PatchGrid, TokenSelection
-from tinydrop.pipeline.render import percent
 from tinydrop.studies.quality import Film, Flip
-from tinydrop.ui.coherence.tiles import thumb_mask
+from tinydrop.ui.coherence.multiples import thumb_mask
 from tinydrop.ui.kit.agreement import agreement
 from tinydrop.ui.kit.markup import escape
 

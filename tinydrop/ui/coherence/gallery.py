@@ -12,26 +12,23 @@ import numpy as np
 from tinydrop.core.budget import BUDGET_LEVELS
 from tinydrop.core.errors import SettingError
 from tinydrop.studies.quality import FAILURE_KINDS, FAILURE_SORTS
-from tinydrop.ui.coherence.collection import Collection
 from tinydrop.ui.coherence.gallery_cards import cards_html, filter_html
+from tinydrop.ui.coherence.gallery_maker import GalleryMaker
 from tinydrop.ui.coherence.panels import PANELS, panels, tenths_panel
-from tinydrop.ui.kit.answering import Updates, level_of, told
 from tinydrop.ui.kit.components import read_asset
 from tinydrop.ui.kit.layout import plain
-from tinydrop.ui.kit.wiring import Parts, named, payload, some
+from tinydrop.ui.kit.page import PageEvents, Updates, level_of
+from tinydrop.ui.kit.wiring import EACH, LATEST, QUICK, Parts, components, named, payload
 
 PAGE = 24
 MOST = 960
 """Cards on one page at most: a browser with thousands of them is no longer quick."""
 START_LEVEL = 8
-QUICK: dict[str, Any] = {
-    "queue": False, "show_progress": "hidden", "api_visibility": "private",
-}  # fmt: skip
 OUTPUTS = ("cg_message", "cg_wish", "cg_filter", "cg_cards", "cg_open", "cg_kept", "cg_tenths")
 
 
 @dataclass(frozen=True)
-class Wish:
+class GalleryWish:
     """What a visitor wants to see of the gallery.
 
     Attributes:
@@ -47,53 +44,56 @@ class Wish:
     opened: int | None = None
 
 
-class Gallery:
+class Gallery(PageEvents):
     """The gallery's events; holds nothing of a visitor."""
 
-    def __init__(self, collection: Collection) -> None:
-        self.collection = collection
+    page = "the gallery of failures"
+    message = "cg_message"
 
-    def open(self, wish: Wish | None, level: Any) -> Updates:
+    def __init__(self, maker: GalleryMaker) -> None:
+        self.maker = maker
+
+    def open(self, wish: GalleryWish | None, level: Any) -> Updates:
         """Fill everything when the page is first shown."""
         if wish is not None:
             return {}
 
         def work() -> Updates:
-            first = Wish()
-            return {**self._shown(first, level_of(level)), **panels(self.collection)}
+            first = GalleryWish()
+            return {**self._shown(first, level_of(level)), **panels(self.maker)}
 
-        return told(work, "the gallery of failures", message="cg_message")
+        return self.answered(work, quiet=True)
 
-    def slide(self, wish: Wish | None, level: Any) -> Updates:
+    def slide(self, wish: GalleryWish | None, level: Any) -> Updates:
         """Follow the level."""
 
         def work() -> Updates:
-            return self._shown(replace(wish or Wish(), shown=PAGE), level_of(level))
+            return self._shown(replace(wish or GalleryWish(), shown=PAGE), level_of(level))
 
-        return told(work, "the gallery of failures", message="cg_message")
+        return self.answered(work, quiet=True)
 
-    def ask(self, wish: Wish | None, asked: Mapping[str, Any], level: Any) -> Updates:
+    def ask(self, wish: GalleryWish | None, asked: Mapping[str, Any], level: Any) -> Updates:
         """Do what was clicked: another kind or order, more cards, a card opened or closed."""
 
         def work() -> Updates:
-            old = wish or Wish()
-            new = _wished(old, str(asked.get("what")), asked.get("key"), len(self.collection.trace))
+            old = wish or GalleryWish()
+            new = _wished(old, str(asked.get("what")), asked.get("key"), len(self.maker.trace))
             moved = self._shown(new, level_of(level))
             if replace(new, opened=None) == replace(old, opened=None):
                 return {name: moved[name] for name in ("cg_message", "cg_wish", "cg_open")}
             return moved
 
-        return told(work, "the gallery of failures", message="cg_message")
+        return self.answered(work, quiet=True)
 
-    def _shown(self, wish: Wish, level: int) -> Updates:
-        found, trace = self.collection.failures(level), self.collection.trace
+    def _shown(self, wish: GalleryWish, level: int) -> Updates:
+        found, trace = self.maker.failures(level), self.maker.trace
         sure = trace.target_confidence[:, level - 1]
         listed = found.listed(wish.kind, wish.sort, sure)
         counts = {"any": int(found.any.sum())}
         counts |= {kind: int(mask.sum()) for kind, mask in found.kinds.items()}
         counts["all"] = len(trace)
-        cards = [self.collection.card(int(i), level) for i in listed[: wish.shown]]
-        opened = "" if wish.opened is None else self.collection.opened(wish.opened, level)
+        cards = [self.maker.card(int(i), level) for i in listed[: wish.shown]]
+        opened = "" if wish.opened is None else self.maker.opened(wish.opened, level)
         return {
             "cg_message": "",
             "cg_wish": wish,
@@ -102,13 +102,13 @@ class Gallery:
             "cg_open": opened,
             "cg_kept": f'<p class="ch-kept"><b>{found.num_keep}</b> of '
             f"{trace.provenance.num_patches} patches of each picture</p>",
-            "cg_tenths": tenths_panel(self.collection, level),
+            "cg_tenths": tenths_panel(self.maker, level),
         }
 
     def _notes(self) -> dict[str, str]:
         """Return what each kind means, and of how many pictures it is known."""
         notes = dict(FAILURE_KINDS)
-        drift, trace = self.collection.drift, self.collection.trace
+        drift, trace = self.maker.drift, self.maker.trace
         if not isinstance(drift, str):
             known = int(np.isin(trace.picture_id, drift.picture_id).sum())
             if known < len(trace):
@@ -144,18 +144,15 @@ def wire_gallery(tab: gr.Tab, parts: Parts, gallery: Gallery) -> None:
     """Connect the gallery's events to its handlers."""
     wish, level = parts["cg_wish"], parts["cg_level"]
     filled = (*OUTPUTS, *PANELS)
-    tab.select(named(parts, gallery.open), [wish, level], some(parts, filled), **QUICK)
-    outputs = some(parts, OUTPUTS)
-    level.input(
-        named(parts, gallery.slide), [wish, level], outputs, trigger_mode="always_last", **QUICK
-    )
+    tab.select(named(parts, gallery.open), [wish, level], components(parts, filled), **QUICK)
+    outputs = components(parts, OUTPUTS)
+    level.input(named(parts, gallery.slide), [wish, level], outputs, **LATEST)
 
     def asked(event: gr.EventData, old: Any, at: Any) -> Any:
         return named(parts, gallery.ask)(old, payload(event), at)
 
     for name in ("cg_filter", "cg_cards", "cg_open"):
-        # Not always_last: gradio would repeat the first event's data instead of the last one's.
-        parts[name].ask(asked, [wish, level], outputs, trigger_mode="multiple", **QUICK)
+        parts[name].ask(asked, [wish, level], outputs, **EACH)
 
 
 def _asker(value: str, name: str) -> gr.HTML:
@@ -175,7 +172,7 @@ def _kinds_formula() -> str:
     )
 
 
-def _wished(old: Wish, what: str, key: Any, pictures: int) -> Wish:
+def _wished(old: GalleryWish, what: str, key: Any, pictures: int) -> GalleryWish:
     """Return the wish after a click; a browser may send anything.
 
     Raises:

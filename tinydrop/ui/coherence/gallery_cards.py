@@ -12,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from tinydrop.core.numbers import percent
 from tinydrop.core.tokens import TokenSelection
-from tinydrop.pipeline.render import heat_colours, percent
+from tinydrop.pipeline.render import heat_colours
 from tinydrop.ui.coherence.words import POSITION_NOTES, POSITION_TITLES
 from tinydrop.ui.kit.markup import data_uri, escape
 from tinydrop.ui.kit.stage import outline_path
@@ -22,7 +23,7 @@ KIND_TITLES: Mapping[str, str] = {"any": "any failure", "all": "every picture"}
 
 
 @dataclass(frozen=True)
-class Said:
+class ShownAnswer:
     """One answer: a class's name, whether it is the true one, and how sure; None if unknown."""
 
     name: str
@@ -31,7 +32,7 @@ class Said:
 
 
 @dataclass(frozen=True, eq=False)
-class Card:
+class GalleryKnown:
     """One picture at one level.
 
     Attributes:
@@ -51,8 +52,8 @@ class Card:
     label: str
     selection: TokenSelection
     heat: npt.NDArray[np.float32] | None
-    full: Said
-    kept: Said
+    full: ShownAnswer
+    kept: ShownAnswer
     moran: float | None
     percentile: float | None
     kinds: tuple[str, ...]
@@ -92,7 +93,7 @@ def filter_html(
     )
 
 
-def cards_html(cards: Sequence[Card], total: int, page: int) -> str:
+def cards_html(cards: Sequence[GalleryKnown], total: int, page: int) -> str:
     """Return the first cards of a list, and a button for more of them.
 
     Args:
@@ -163,11 +164,11 @@ def grid_svg(
 
 
 def opened_html(
-    card: Card,
+    card: GalleryKnown,
     ranks: npt.NDArray[np.int64] | None,
-    strip: Sequence[tuple[TokenSelection, Said]],
+    strip: Sequence[tuple[TokenSelection, ShownAnswer]],
     level: int,
-    drifted: Mapping[str, Said],
+    drifted: Mapping[str, ShownAnswer],
     verdict: str,
     measures: str,
 ) -> str:
@@ -198,7 +199,7 @@ def opened_html(
     )  # fmt: skip
 
 
-def _card(card: Card) -> str:
+def _card(card: GalleryKnown) -> str:
     moran = "–" if card.moran is None else f"{card.moran:.2f}".replace("-", "−")
     rank = "" if card.percentile is None else f"<small>pct {card.percentile:.0f}</small>"
     spoken = (
@@ -214,7 +215,7 @@ def _card(card: Card) -> str:
     )
 
 
-def _line(where: str, said: Said) -> str:
+def _line(where: str, said: ShownAnswer) -> str:
     sure = "" if said.confidence is None else f" <small>{percent(said.confidence)}</small>"
     return (
         f'<span class="cg-line"><small>{where}</small><span class="cg-name">'
@@ -222,12 +223,12 @@ def _line(where: str, said: Said) -> str:
     )
 
 
-def _mark(said: Said) -> str:
+def _mark(said: ShownAnswer) -> str:
     kind, sign = ("ch-same", "✓") if said.right else ("ch-other", "✗")
     return f'<i class="{kind}">{sign}</i>'
 
 
-def _spoken(said: Said) -> str:
+def _spoken(said: ShownAnswer) -> str:
     return f"{said.name}, {'right' if said.right else 'wrong'}"
 
 
@@ -236,7 +237,7 @@ def _tags(kinds: Sequence[str]) -> str:
     return f'<span class="cg-tags">{tags}</span>'
 
 
-def _caption(card: Card, ranks: npt.NDArray[np.int64] | None) -> str:
+def _caption(card: GalleryKnown, ranks: npt.NDArray[np.int64] | None) -> str:
     heat = "Bright is high saliency" if card.heat is not None else "This trace holds no map"
     order = "" if ranks is None else "; the numbers are the order in which patches are kept"
     order += "; the dashed line is the object’s box" if card.box is not None else ""
@@ -246,7 +247,7 @@ def _caption(card: Card, ranks: npt.NDArray[np.int64] | None) -> str:
     )
 
 
-def _answers(card: Card, drifted: Mapping[str, Said]) -> str:
+def _answers(card: GalleryKnown, drifted: Mapping[str, ShownAnswer]) -> str:
     rows = [("every patch", "", card.full), (f"{card.selection.num_keep} kept", "", card.kept)]
     rows += [
         (f"positions: {POSITION_TITLES[mode]}", POSITION_NOTES[mode], said)
@@ -261,7 +262,7 @@ def _answers(card: Card, drifted: Mapping[str, Said]) -> str:
     return f'<table class="tn-table cg-answers"><tbody>{body}</tbody></table>'
 
 
-def _cell(number: int, selection: TokenSelection, said: Said, level: int) -> str:
+def _cell(number: int, selection: TokenSelection, said: ShownAnswer, level: int) -> str:
     here = ' aria-current="true"' if number == level else ""
     sure = "" if said.confidence is None else f"<small>{percent(said.confidence)}</small>"
     return (

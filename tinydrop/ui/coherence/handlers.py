@@ -3,309 +3,284 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import partial
 from typing import Any
 
-from tinydrop.core.errors import SettingError, TinyDropError
-from tinydrop.ui.coherence import frames
-from tinydrop.ui.coherence.comparer import Comparer
-from tinydrop.ui.coherence.study import PAINTED, Comparison, Study, unknown
-from tinydrop.ui.kit.answering import Updates, level_of, told
-from tinydrop.ui.kit.frames import gallery
-from tinydrop.ui.kit.lanes import QUICK_LANE, Crowd, Idle
+from tinydrop.core.errors import SettingError
+from tinydrop.ui.coherence import fragments
+from tinydrop.ui.coherence.known import Known, unknown
+from tinydrop.ui.coherence.maker import Maker
+from tinydrop.ui.coherence.wish import PAINTED, Wish
+from tinydrop.ui.kit.lanes import QUICK_LANE, Crowd
 from tinydrop.ui.kit.look import Look
+from tinydrop.ui.kit.maker import LookMaker
+from tinydrop.ui.kit.page import PictureEvents, Updates, level_of, wish_key
 from tinydrop.ui.kit.samples import Sample, find_sample
-from tinydrop.ui.kit.studio import Studio
-
-PAGE = "the Coherence page"
 
 START_LEVEL = 8
 MAX_PAINTED = 4096
 
 
-class Coherence:
-    """The page's events over one studio; holds nothing of a visitor."""
+class Coherence(PictureEvents):
+    """The page's events over one maker of looks; holds nothing of a visitor."""
+
+    page = "the Coherence page"
 
     def __init__(
-        self, studio: Studio, samples: Sequence[Sample], crowd: Crowd | None = None
+        self, looks: LookMaker, samples: Sequence[Sample], crowd: Crowd | None = None
     ) -> None:
-        """Take the studio, the samples and who waits."""
-        self.studio = studio
-        self.crowd = crowd or Idle()
-        self.samples = samples
-        self.comparer = Comparer(studio)
+        """Take the maker of looks, the samples and who waits."""
+        super().__init__(looks, samples, crowd)
+        self.maker = Maker(looks)
 
-    def open(self, study: Study | None, explored: Look, level: Any) -> Updates:
+    def open(self, wish: Wish | None, explored: Look, level: Any) -> Updates:
         """Fill the page when it is first shown, and again when Explore has chosen another pair.
 
         The first picture is the one that is on Explore's stage.
         """
-        if study is not None and study.look.pair == explored.pair:
+        if wish is not None and wish.look.pair == explored.pair:
             return {}
 
         def work() -> Updates:
-            if study is None:
+            if wish is None:
                 look = replace(
                     explored, selector="gradcam", forced_in=frozenset(), forced_out=frozenset()
                 )
-                new = Study(look)
+                new = Wish(look)
             else:
-                new = Study(replace(study.look, pair=explored.pair))
-            self.comparer.ensure(new)
-            self.comparer.run(new, level_of(level))
-            return self._staged(new, level) | {"gallery": self._gallery}
+                new = Wish(replace(wish.look, pair=explored.pair))
+            self.maker.ensure(new)
+            self.maker.run(new, level_of(level))
+            return self._staged(new, level) | {"gallery": self.gallery}
 
-        return told(lambda: {"message": ""} | work(), PAGE)
+        return self.answered(work)
 
-    def slide(self, study: Study | None, level: Any) -> Updates:
+    def slide(self, wish: Wish | None, level: Any) -> Updates:
         """Follow the level: the arrangement at that level is on the stage, without a model."""
 
-        def work(study: Study) -> Updates:
-            if not study.by_hand:
-                return self._moving(study, level)
-            new = replace(study, by_hand=False)
-            return self._moving(new, level) | {"study": new}
+        def work(wish: Wish) -> Updates:
+            if not wish.by_hand:
+                return self._level_parts(wish, level)
+            new = replace(wish, by_hand=False)
+            return self._level_parts(new, level) | {"wish": new}
 
-        return self._studied(study, work)
+        return self.about(wish, work)
 
-    def arrange(self, study: Study | None, key: str, level: Any) -> Updates:
+    def arrange(self, wish: Wish | None, key: str, level: Any) -> Updates:
         """Put another arrangement, or the painted set, on the stage."""
 
-        def work(study: Study) -> Updates:
+        def work(wish: Wish) -> Updates:
             if key == PAINTED:
-                new = replace(study, by_hand=True)
+                new = replace(wish, by_hand=True)
             else:
-                look = replace(study.look, selector=key)
-                new = replace(study, look=look, by_hand=False, filming=False)
-            ranks = frames.ranked_map(self._known(new, level))
-            return self._filmed(new, level) | {"study": new, "map": ranks}
+                look = replace(wish.look, selector=key)
+                new = replace(wish, look=look, by_hand=False, filming=False)
+            ranks = fragments.ranked_map(self._known(new, level))
+            return self._film_parts(new, level) | {"wish": new, "map": ranks}
 
-        return self._studied(study, work)
+        return self.about(wish, work)
 
-    def place(self, study: Study | None, key: str, level: Any) -> Updates:
+    def place(self, wish: Wish | None, key: str, level: Any) -> Updates:
         """Give the patches on the stage other positions."""
 
-        def work(study: Study) -> Updates:
-            new = replace(study, positions=key, filming=False)
-            return self._filmed(new, level) | {"study": new}
+        def work(wish: Wish) -> Updates:
+            new = replace(wish, positions=key, filming=False)
+            return self._film_parts(new, level) | {"wish": new}
 
-        return self._studied(study, work)
+        return self.about(wish, work)
 
-    def paint(self, study: Study | None, wish: Any, level: Any) -> Updates:
-        """Put a painted set on the stage; ``wish`` is what the stage sent, JSON.
+    def paint(self, wish: Wish | None, sent: Any, level: Any) -> Updates:
+        """Put a painted set on the stage; ``sent`` is what the stage sent, JSON.
 
         ``{"kept": [...]}`` is the whole set after a stroke, ``{"kept": null}`` takes it back to
         the arrangement.
         """
 
-        def work(study: Study) -> Updates:
-            kept = _patches(wish)
-            new = replace(study, painted=kept, by_hand=kept is not None)
+        def work(wish: Wish) -> Updates:
+            kept = _patches(sent)
+            new = replace(wish, painted=kept, by_hand=kept is not None)
             new = new if kept is not None else replace(new, pinned=False)
-            return self._moving(new, level) | {"study": new}
+            return self._level_parts(new, level) | {"wish": new}
 
-        return self._studied(study, work, lambda: {"stage": ""})
+        return self.about(wish, work, lambda _wish: {"stage": ""})
 
-    def pin(self, study: Study | None, level: Any) -> Updates:
+    def pin(self, wish: Wish | None, level: Any) -> Updates:
         """Keep the shape that is on the stage for other pictures, or stop keeping it."""
 
-        def work(study: Study) -> Updates:
-            if study.pinned:
-                new = replace(study, pinned=False)
+        def work(wish: Wish) -> Updates:
+            if wish.pinned:
+                new = replace(wish, pinned=False)
             else:
-                shape = self._known(study, level).stage.selection.keep_indices.tolist()
-                new = replace(study, painted=frozenset(shape), by_hand=True, pinned=True)
-            return self._moving(new, level) | {"study": new}
+                shape = self._known(wish, level).stage.selection.keep_indices.tolist()
+                new = replace(wish, painted=frozenset(shape), by_hand=True, pinned=True)
+            return self._level_parts(new, level) | {"wish": new}
 
-        return self._studied(study, work)
+        return self.about(wish, work)
 
-    def pick(self, study: Study | None, name: str, level: Any) -> Updates:
+    def pick(self, wish: Wish | None, name: str, level: Any) -> Updates:
         """Put a sample on the stage."""
 
-        def work(study: Study) -> Updates:
+        def work(wish: Wish) -> Updates:
             sample = find_sample(self.samples, name)
-            return self._picture(study, str(sample.path), sample.path.name, sample.name, level)
+            return self._picture(wish, str(sample.path), sample.path.name, sample.name, level)
 
-        return self._studied(study, work)
+        return self.about(wish, work)
 
-    def upload(self, study: Study | None, upload: tuple[str, str] | None, level: Any) -> Updates:
+    def upload(self, wish: Wish | None, upload: tuple[str, str] | None, level: Any) -> Updates:
         """Put the visitor's picture on the stage; on a bad one the last one stays."""
 
-        def work(study: Study) -> Updates:
+        def work(wish: Wish) -> Updates:
             if upload is None:
                 return {}
             path, name = upload
-            return self._picture(study, path, name, None, level)
+            return self._picture(wish, path, name, None, level)
 
-        return self._studied(study, work)
+        return self.about(wish, work)
 
-    def film(self, study: Study | None, level: Any, *, filming: bool) -> Updates:
+    def film(self, wish: Wish | None, level: Any, *, filming: bool) -> Updates:
         """Ask for every K of the arrangement, or stop asking."""
 
-        def work(study: Study) -> Updates:
-            new = replace(study, filming=filming)
-            return self._filmed(new, level) | {"study": new}
+        def work(wish: Wish) -> Updates:
+            new = replace(wish, filming=filming)
+            return self._film_parts(new, level) | {"wish": new}
 
-        return self._studied(study, work)
+        return self.about(wish, work)
 
-    def run(self, study: Study | None, level: Any) -> Updates:
+    def run(self, wish: Wish | None, level: Any) -> Updates:
         """Run some of what is missing: the chained ``settle`` then shows it."""
 
-        def work(study: Study) -> Updates:
-            self.comparer.run(
-                study, level_of(level), hurry=lambda: self.crowd.waiting(QUICK_LANE) > 0
-            )
+        def work(wish: Wish) -> Updates:
+            self.maker.run(wish, level_of(level), hurry=self.hurry)
             return {"failed": 0}
 
-        key = _key(study, level)
-        return self._studied(study, work, lambda: {"failed": key}, quiet=True)
+        failed = partial(_failed, level=level)
+        return self.about(wish, work, failed, quiet=True)
 
-    def run_film(self, study: Study | None, level: Any) -> Updates:
+    def run_film(self, wish: Wish | None, level: Any) -> Updates:
         """Run some of the film of every K, giving way to every quick event."""
 
-        def work(study: Study) -> Updates:
-            if study.filming:
-                self.comparer.run(
-                    study, level_of(level), hurry=lambda: self.crowd.busy(QUICK_LANE), films=True
+        def work(wish: Wish) -> Updates:
+            if wish.filming:
+                self.maker.run(
+                    wish, level_of(level), hurry=lambda: self.crowd.busy(QUICK_LANE), films=True
                 )
             return {"failed": 0}
 
-        key = _key(study, level)
-        return self._studied(study, work, lambda: {"failed": key}, quiet=True)
+        failed = partial(_failed, level=level)
+        return self.about(wish, work, failed, quiet=True)
 
     def settle(
-        self, study: Study | None, level: Any, failed: Any, staged: str | None = None
+        self, wish: Wish | None, level: Any, failed: Any, staged: str | None = None
     ) -> Updates:
         """Show what is known after a run, without running anything.
 
         Args:
-            study: the wish.
+            wish: the wish.
             level: 1 to 16.
             failed: names the wish that failed, if one did.
             staged: what is on the stage; another picture brings its map and its notes. None where
                 they are not asked for.
         """
 
-        def work(study: Study) -> Updates:
-            moved = self._filmed(study, level, stopped=failed == _key(study, level))
-            key = _stage_key(study)
+        def work(wish: Wish) -> Updates:
+            moved = self._film_parts(wish, level, stopped=failed == wish_key(wish, level))
+            key = _stage_key(wish)
             if staged in (None, key) or "mask" not in moved:
                 return moved
-            return moved | self._still(study, level) | {"staged": key}
+            return moved | self._picture_parts(wish, level) | {"staged": key}
 
-        return self._studied(study, work, quiet=True)
-
-    @cached_property
-    def _gallery(self) -> str:
-        """The samples with their titles; made once, when somebody opens the page."""
-        return gallery(tuple((sample, sample.title) for sample in self.samples))
+        return self.about(wish, work, quiet=True)
 
     def _picture(
-        self, study: Study, source: str, name: str, sample: str | None, level: Any
+        self, wish: Wish, source: str, name: str, sample: str | None, level: Any
     ) -> Updates:
         """Return the page for another picture; only a pinned shape stays."""
-        look = replace(study.look, source=source, name=name, sample=sample)
-        new = replace(study, look=look, filming=False)
-        if not study.pinned:
+        look = replace(wish.look, source=source, name=name, sample=sample)
+        new = replace(wish, look=look, filming=False)
+        if not wish.pinned:
             new = replace(new, painted=None, by_hand=False)
         kept = level_of(level)
-        picture, view = self.studio.arrive(look)
-        if self.comparer.compare(new, kept) is not None:
+        picture, view = self.looks.arrive(look)
+        if self.maker.known(new, kept) is not None:
             return self._staged(new, level)
-        sample_of = find_sample(self.samples, sample) if sample else None
         ahead = self.crowd.behind(QUICK_LANE)
         return {
-            **frames.arriving(look, picture, view, sample_of),
-            **frames.waiting(look, _key(new, level), ahead, stopped=False),
-            "study": new,
+            **fragments.arriving_parts(look, picture, view, self.sample_of(look)),
+            **fragments.waiting_parts(look, wish_key(new, level), ahead, stopped=False),
+            "wish": new,
             "staged": "",
         }
 
-    def _moving(self, study: Study, level: Any) -> Updates:
+    def _level_parts(self, wish: Wish, level: Any) -> Updates:
         """Return what the level moves, without a model."""
-        found = self.comparer.compare(study, level_of(level))
+        found = self.maker.known(wish, level_of(level))
         if found is None:
-            return self._waiting(study, level, stopped=False)
-        unfilmed = len(unknown(self.comparer.every(found))) if study.filming else 0
-        return {**frames.moving(found, stopped=False), **frames.ask(found, unfilmed, stopped=False)}
+            return self._waiting_parts(wish, level, stopped=False)
+        unfilmed = len(unknown(self.maker.every(found))) if wish.filming else 0
+        return {
+            **fragments.level_parts(found, stopped=False),
+            **fragments.ask(found, unfilmed, stopped=False),
+        }
 
-    def _waiting(self, study: Study, level: Any, *, stopped: bool) -> Updates:
+    def _waiting_parts(self, wish: Wish, level: Any, *, stopped: bool) -> Updates:
         """Return what stands on the page while not even the guidance has looked."""
         ahead = self.crowd.behind(QUICK_LANE)
-        return dict(frames.waiting(study.look, _key(study, level), ahead, stopped=stopped))
+        return dict(
+            fragments.waiting_parts(wish.look, wish_key(wish, level), ahead, stopped=stopped)
+        )
 
-    def _filmed(self, study: Study, level: Any, *, stopped: bool = False) -> Updates:
+    def _film_parts(self, wish: Wish, level: Any, *, stopped: bool = False) -> Updates:
         """Return the same and the film."""
-        found = self.comparer.compare(study, level_of(level))
+        found = self.maker.known(wish, level_of(level))
         if found is None:
-            return self._waiting(study, level, stopped=stopped)
-        every = self.comparer.every(found)
-        unfilmed = len(unknown(every)) if study.filming else 0
+            return self._waiting_parts(wish, level, stopped=stopped)
+        every = self.maker.every(found)
+        unfilmed = len(unknown(every)) if wish.filming else 0
         return {
-            **frames.moving(found, stopped=stopped),
-            **frames.film(found, every, stopped=stopped),
-            **frames.ask(found, unfilmed, stopped=stopped),
+            **fragments.level_parts(found, stopped=stopped),
+            **fragments.film(found, every, stopped=stopped),
+            **fragments.ask(found, unfilmed, stopped=stopped),
         }
 
-    def _staged(self, study: Study, level: Any) -> Updates:
+    def _staged(self, wish: Wish, level: Any) -> Updates:
         """Return the whole page."""
         return {
-            **self._still(study, level),
-            **self._filmed(study, level),
-            "study": study,
-            "staged": _stage_key(study),
+            **self._picture_parts(wish, level),
+            **self._film_parts(wish, level),
+            "wish": wish,
+            "staged": _stage_key(wish),
         }
 
-    def _still(self, study: Study, level: Any) -> Updates:
+    def _picture_parts(self, wish: Wish, level: Any) -> Updates:
         """Return what only another picture or pair changes."""
-        name = study.look.sample
-        sample = find_sample(self.samples, name) if name else None
-        return dict(frames.still(self._known(study, level), sample))
+        sample = self.sample_of(wish.look)
+        return dict(fragments.picture_parts(self._known(wish, level), sample))
 
-    def _known(self, study: Study, level: Any) -> Comparison:
-        found = self.comparer.compare(study, level_of(level))
-        if found is None:  # another visitor's pair took the place in between
-            self.comparer.ensure(study)
-            found = self.comparer.compare(study, level_of(level))
-        if found is None:
-            raise TinyDropError("The app is very busy with other pictures; try again in a moment.")
-        return found
-
-    def _studied(
-        self,
-        study: Study | None,
-        work: Callable[[Study], Updates],
-        otherwise: Callable[[], Updates] = dict,
-        *,
-        quiet: bool = False,
-    ) -> Updates:
-        """Return the updates of an event; before the page is filled there is nothing to do."""
-        if study is None:
-            return {}
-        cleared: Updates = {} if quiet else {"message": ""}
-        return told(lambda: cleared | work(study), PAGE, otherwise)
+    def _known(self, wish: Wish, level: Any) -> Known:
+        return self.found(
+            lambda: self.maker.known(wish, level_of(level)), lambda: self.maker.ensure(wish)
+        )
 
 
-def _key(study: Study | None, level: Any) -> int:
-    """Name a wish, so that one that failed is not asked for again and again."""
-    return hash((study, level))
+def _failed(wish: Wish, level: Any) -> Updates:
+    return {"failed": wish_key(wish, level)}
 
 
-def _stage_key(study: Study) -> str:
+def _stage_key(wish: Wish) -> str:
     """Name what the map and the notes on the stage belong to."""
-    return f"{study.look.source}|{study.look.pair}"
+    return f"{wish.look.source}|{wish.look.pair}"
 
 
-def _patches(wish: Any) -> frozenset[int] | None:
+def _patches(sent: Any) -> frozenset[int] | None:
     """Return a painted set, or None where it is taken back.
 
     Raises:
         SettingError: if it is not a list of whole numbers, or empty.
     """
     try:
-        kept = json.loads(wish)["kept"]
+        kept = json.loads(sent)["kept"]
         patches = None if kept is None else frozenset(int(patch) for patch in kept[:MAX_PAINTED])
     except (ValueError, TypeError, KeyError):
         raise SettingError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tinydrop.core.budget import BUDGET_LEVELS
+from tinydrop.core.selection import label_of
 from tinydrop.core.statistics import Z95
 from tinydrop.studies.quality import (
     OBJECT,
@@ -18,24 +19,6 @@ from tinydrop.ui.kit.markup import escape
 
 DROPPING = BUDGET_LEVELS - 1
 """The levels at which something is dropped; at the last one every choice is the same."""
-
-INTERVENTION_NAMES = {
-    "gradcam": "Grad-CAM",
-    "gradcam++": "Grad-CAM++",
-    "hirescam": "HiResCAM",
-    "layercam": "LayerCAM",
-    "eigencam": "EigenCAM",
-    "coverage": "coverage (salient + even)",
-    "coherent": "coherent (one region)",
-    "inverse": "inverse (least salient)",
-    "random": "random",
-    "scattered": "scattered (blue noise)",
-    "uniform": "uniform (evenly spread)",
-    "centre": "centre",
-    "centre cell": "centre cell",
-    "target": "target’s own map",
-    "object box": "object’s box (oracle)",
-}
 
 
 def lessons(
@@ -71,7 +54,7 @@ def small_lesson(table: InterventionTable, report: QualityReport | None) -> str:
     """
     known = table.provenance
     own = table.find("selector", known.reference).accuracy[:DROPPING]
-    reference = INTERVENTION_NAMES.get(known.reference, known.reference)
+    reference = label_of(known.reference)
     parts = []
     for name in ("random", "uniform", "centre"):
         other = table.find("selector", name).accuracy[:DROPPING]
@@ -112,7 +95,7 @@ def _beaten(table: InterventionTable, name: str) -> str:
     better, worse = int((gain > 0).sum()), int((gain < 0).sum())
     surely_better = int((one.gain_low[:DROPPING] > 0).sum())
     surely_worse = int((one.gain_high[:DROPPING] < 0).sum())
-    reference = INTERVENTION_NAMES.get(table.provenance.reference, table.provenance.reference)
+    reference = label_of(table.provenance.reference)
     whose = {
         "uniform": "Evenly spread patches",
         "random": "Random patches",
@@ -200,7 +183,7 @@ def _boxes(report: QualityReport) -> str:
     if own is None or not found:
         return ""
     name = max(found, key=lambda one: found[one])
-    reference = INTERVENTION_NAMES.get(known.reference, known.reference)
+    reference = label_of(known.reference)
     words = {"centre cell": "a fixed point in the middle", "random": "a random patch"}[name]
     start = f"The peak of {reference} lies in the object’s box on {100 * own:.0f} % of the pictures"
     if own > found[name]:
@@ -215,7 +198,7 @@ def _areas(report: QualityReport) -> str:
     random = _measure(report, "random", "insertion")
     if own is None or random is None:
         return ""
-    reference = INTERVENTION_NAMES.get(known.reference, known.reference)
+    reference = label_of(known.reference)
     more = "sooner" if own > random else "later"
     surprise = "" if own > random else ", against expectation"
     return (

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import gradio as gr
 
@@ -14,8 +13,7 @@ from tinydrop.ui.coherence.measures import measure_formulas
 from tinydrop.ui.coherence.panels import panels_section
 from tinydrop.ui.kit.components import Dropzone, read_asset
 from tinydrop.ui.kit.layout import card, fold, plain
-
-Parts = dict[str, Any]
+from tinydrop.ui.kit.wiring import Parts
 
 HEADER = (
     '<header class="td-header"><h1>TinyDrop</h1>'
@@ -45,7 +43,7 @@ LOGIT_NOTE = (
 
 def coherence_page() -> Parts:
     """Lay the page out, section by section, and return its components by name."""
-    parts: Parts = {"study": gr.State(None), "failed": gr.State(0), "staged": gr.State("")}
+    parts: Parts = {"wish": gr.State(None), "failed": gr.State(0), "staged": gr.State("")}
     plain(HEADER)
     parts["message"] = plain("", elem_classes=["tn-message"], elem_id="ch-message")
     parts["ask"] = gr.HTML(
@@ -111,7 +109,7 @@ def _left(parts: Parts) -> None:
         parts["gallery"] = gr.HTML(
             "",
             js_on_load=read_asset("kit/gallery.js"),
-            told="ch-look",
+            look_event="ch-look",
             apply_default_css=False,
             elem_id="ch-gallery",
         )

@@ -7,14 +7,14 @@ it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import gradio as gr
 
+from tinydrop.core.selection import label_of
 from tinydrop.studies.quality import Intervention, InterventionTable
 from tinydrop.ui.coherence.charts import Line, accuracy_chart, accuracy_table, tenths_chart
-from tinydrop.ui.coherence.collection import Collection
-from tinydrop.ui.coherence.lessons import INTERVENTION_NAMES, lessons_html, small_lesson
+from tinydrop.ui.coherence.gallery_maker import GalleryMaker
+from tinydrop.ui.coherence.lessons import lessons_html, small_lesson
 from tinydrop.ui.coherence.tables import (
     foot_html,
     missing_html,
@@ -25,9 +25,8 @@ from tinydrop.ui.coherence.words import POSITION_TITLES
 from tinydrop.ui.kit.components import read_asset
 from tinydrop.ui.kit.layout import card, fold, plain
 from tinydrop.ui.kit.markup import escape
-
-Parts = dict[str, Any]
-Updates = dict[str, Any]
+from tinydrop.ui.kit.page import Updates
+from tinydrop.ui.kit.wiring import Parts
 
 PANELS = (
     *("cg_chart", "cg_table", "cg_small", "cg_small_lesson", "cg_small_table"),
@@ -97,16 +96,16 @@ def panels_section(parts: Parts) -> None:
     parts["cg_foot"] = plain()
 
 
-def panels(collection: Collection) -> Updates:
+def panels(maker: GalleryMaker) -> Updates:
     """Return the content of every panel but the one that follows the level."""
-    table, report, tenths = collection.interventions, collection.report, collection.tenths
-    trace = collection.trace.provenance
+    table, report, tenths = maker.interventions, maker.report, maker.tenths
+    trace = maker.trace.provenance
     source = f"Cards: the trace of {trace.pictures:,} pictures of {trace.data} by {trace.selector}."
     updates: Updates = {
         "cg_quality": missing_html("The quality of the maps", report)
         if isinstance(report, str)
         else quality_table(report),
-        **_small(collection),
+        **_small(maker),
         "cg_foot": foot_html(None if isinstance(table, str) else table.provenance, source),
     }
     if isinstance(table, str):
@@ -118,10 +117,10 @@ def panels(collection: Collection) -> Updates:
         "cg_chart": accuracy_chart(
             lines,
             table.kept,
-            _across(collection, table),
+            _across(maker, table),
             "Accuracy against patches kept, one line per choice",
         ),
-        "cg_modes": _modes(collection, table),
+        "cg_modes": _modes(maker, table),
         "cg_table": accuracy_table([*lines, *_mode_lines(table)], table.kept),
         "cg_lesson": lessons_html(
             table,
@@ -131,21 +130,21 @@ def panels(collection: Collection) -> Updates:
     }
 
 
-def tenths_panel(collection: Collection, level: int) -> str:
+def tenths_panel(maker: GalleryMaker, level: int) -> str:
     """Return accuracy by tenths of coherence at a level."""
-    tenths = collection.tenths
+    tenths = maker.tenths
     if isinstance(tenths, str):
         return missing_html("Accuracy by coherence", tenths)
     return (
         f'<p class="td-hint">Level {level} of 16, by tenths of Moran’s I of the patches that '
-        f"{INTERVENTION_NAMES.get(tenths.selector, tenths.selector)} keeps; it follows the "
+        f"{label_of(tenths.selector)} keeps; it follows the "
         f"gallery’s slider.</p>{tenths_chart(tenths, level)}"
     )
 
 
-def _small(collection: Collection) -> Updates:
+def _small(maker: GalleryMaker) -> Updates:
     """Return the panel of the pictures with small objects."""
-    table, report = collection.small_interventions, collection.small_report
+    table, report = maker.small_interventions, maker.small_report
     if isinstance(table, str):
         gone = missing_html("Accuracy where the object is small", table)
         return {"cg_small": gone, "cg_small_lesson": "", "cg_small_table": ""}
@@ -164,10 +163,7 @@ def _selector_lines(table: InterventionTable, first: Sequence[str]) -> list[Line
     chosen = {one.name: one for one in table.interventions if one.kind != "positions"}
     names = [name for name in first if name in chosen]
     names += [name for name in chosen if name not in names]
-    return [
-        _line(chosen[name], INTERVENTION_NAMES.get(name, name), shown=name in first)
-        for name in names
-    ]
+    return [_line(chosen[name], label_of(name), shown=name in first) for name in names]
 
 
 def _mode_lines(table: InterventionTable) -> list[Line]:
@@ -179,18 +175,18 @@ def _mode_lines(table: InterventionTable) -> list[Line]:
     ]
 
 
-def _modes(collection: Collection, table: InterventionTable) -> str:
+def _modes(maker: GalleryMaker, table: InterventionTable) -> str:
     lines = _mode_lines(table)
     if not lines:
         return missing_html("Positions", "The table holds no mode of positions.")
     label = "Accuracy against patches kept, one line per mode of positions"
-    return accuracy_chart(lines, table.kept, _across(collection, table), label)
+    return accuracy_chart(lines, table.kept, _across(maker, table), label)
 
 
-def _across(collection: Collection, table: InterventionTable) -> dict[str, float]:
+def _across(maker: GalleryMaker, table: InterventionTable) -> dict[str, float]:
     """Return what drops no patches: the full target, and the guidance alone."""
     found = {"full target": float(table.interventions[0].accuracy[-1])}
-    guidance = collection.guidance_accuracy(table.provenance.pictures)
+    guidance = maker.guidance_accuracy(table.provenance.pictures)
     return found if guidance is None else found | {"guidance alone": guidance}
 
 

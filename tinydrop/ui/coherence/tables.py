@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from tinydrop.core.selection import label_of
 from tinydrop.studies.quality import MEASURES, MethodQuality, QualityProvenance, QualityReport
-from tinydrop.ui.coherence.lessons import INTERVENTION_NAMES
 from tinydrop.ui.kit.markup import escape
 
 COMMAND = "python -m tinydrop quality DATA --trace TRACE --save-tables assets/tables"
@@ -95,7 +95,7 @@ def foot_html(known: QualityProvenance | None, trace: str) -> str:
 def _row(method: MethodQuality) -> str:
     cells = "".join(_cell(method, name) for name in COLUMNS)
     unranked = f"<small>{method.unranked:,} pictures not ranked</small>" if method.unranked else ""
-    name = escape(INTERVENTION_NAMES.get(method.name, method.name))
+    name = escape(label_of(method.name))
     head = f'<th scope="row">{name}{unranked}</th>'
     return f'<tr data-method="{escape(method.name)}">{head}{cells}</tr>'
 

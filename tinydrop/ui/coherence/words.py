@@ -6,22 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from tinydrop.core.numbers import decimals, percent, whole_percent
 from tinydrop.core.results import Answer, Truth
-from tinydrop.pipeline.render import Part, judged_parts, percent
+from tinydrop.core.selection import SELECTOR_TITLES, YARDSTICK_TITLES, Title
+from tinydrop.pipeline.render import Part, judged_parts
+from tinydrop.ui.coherence.wish import PAINTED
 
-ARRANGEMENT_TITLES: Mapping[str, str] = MappingProxyType(
-    {
-        "gradcam": "saliency",
-        "coherent": "coherent",
-        "coverage": "coverage",
-        "scattered": "scattered",
-        "random": "random",
-        "uniform": "uniform",
-        "centre": "centre",
-        "inverse": "inverse",
-        "painted": "painted by hand",
-    }
-)
 POSITION_TITLES: Mapping[str, str] = MappingProxyType(
     {"right": "right", "first": "first K", "shuffled": "shuffled", "none": "none"}
 )
@@ -33,6 +23,11 @@ POSITION_NOTES: Mapping[str, str] = MappingProxyType(
         "none": "The target is told no position at all: it sees a bag of patches.",
     }
 )
+
+
+def arrangement(name: str) -> Title:
+    """Return how an arrangement is named: a selector, or the painted set."""
+    return YARDSTICK_TITLES[name] if name == PAINTED else SELECTOR_TITLES[name]
 
 
 @dataclass(frozen=True)
@@ -56,15 +51,6 @@ def _count(noun: str) -> Callable[[float], str]:
     return lambda value: f"{value:.0f} {noun}{'' if round(value) == 1 else 's'}"
 
 
-def _share(value: float) -> str:
-    return f"{100 * value:.0f} %"
-
-
-def plain(value: float) -> str:
-    """Return a number with two decimals and a real minus."""
-    return f"{value:.2f}".replace("-", "−")
-
-
 MEASURE_WORDS: Mapping[str, Words] = MappingProxyType(
     {
         "components": Words(
@@ -83,13 +69,13 @@ MEASURE_WORDS: Mapping[str, Words] = MappingProxyType(
             "Largest piece",
             "The share of the kept patches that lie in the largest piece.",
             "patches of the largest component / K, 8 neighbours",
-            _share,
+            whole_percent,
         ),
         "largest_component_share_4": Words(
             "Largest piece by sides",
             "The same, where only whole sides connect.",
             "patches of the largest component / K, 4 neighbours",
-            _share,
+            whole_percent,
         ),
         "holes": Words(
             "Holes",
@@ -104,7 +90,7 @@ MEASURE_WORDS: Mapping[str, Words] = MappingProxyType(
             "(N / W) · Σ w<sub>ij</sub> (x<sub>i</sub> − x̄)(x<sub>j</sub> − x̄) / "
             "Σ (x<sub>i</sub> − x̄)²; x is 1 for kept and 0 for dropped, w is 1 for patches that "
             "share a side, W its sum",
-            plain,
+            decimals,
         ),
         "gearys_c": Words(
             "Geary’s C",
@@ -112,31 +98,31 @@ MEASURE_WORDS: Mapping[str, Words] = MappingProxyType(
             "alternate.",
             "((N − 1) / 2W) · Σ w<sub>ij</sub> (x<sub>i</sub> − x<sub>j</sub>)² / "
             "Σ (x<sub>i</sub> − x̄)²",
-            plain,
+            decimals,
         ),
         "compactness": Words(
             "Compactness",
             "1 is a disc, and pieces far apart are near 0.",
             "K² / (2π I), where I is the moment of inertia about the centroid, in patches",
-            plain,
+            decimals,
         ),
         "bounding_box_fill": Words(
             "Box fill",
             "How much of the upright box around them the kept patches fill.",
             "K / (rows × columns of the box)",
-            _share,
+            whole_percent,
         ),
         "border_share": Words(
             "On the border",
             "The share of the kept patches on the outermost ring, where few objects are.",
             "kept patches on the ring / K",
-            _share,
+            whole_percent,
         ),
         "centroid_offset": Words(
             "Off centre",
             "How far their middle lies from the picture’s, as a share of the way to a corner.",
             "|centroid − centre| / |corner − centre| on the unit square",
-            _share,
+            whole_percent,
         ),
     }
 )
@@ -148,13 +134,13 @@ MAP_WORDS: Mapping[str, Words] = MappingProxyType(
             "Moran’s I of the map",
             "Do neighbouring places of the map have like values? Near 0 by chance.",
             MEASURE_WORDS["morans_i"].formula,
-            plain,
+            decimals,
         ),
         "gearys_c": Words(
             "Geary’s C of the map",
             "How much do neighbouring places of the map differ? 1 by chance.",
             MEASURE_WORDS["gearys_c"].formula,
-            plain,
+            decimals,
         ),
     }
 )
@@ -216,9 +202,3 @@ def say_parts(
         return (*said, Part(", as it does with all of them."), *right)
     other = (Part(", but with all of them it says "), Part(full.name, strong=True), Part("."))
     return (*said, *other, *right)
-
-
-def signed(value: float) -> str:
-    """Return a difference with its sign and two decimals; one that rounds to nothing has both."""
-    text = f"{value:+.2f}".replace("-", "−")
-    return "±0.00" if text in ("+0.00", "−0.00") else text

@@ -274,11 +274,11 @@ def _labels(shown: Sequence[_Series], frame: _Frame, words: Callable[[_Point], s
     labels = ""
     for (y, x, one), spot in zip(ends, spots, strict=True):
         colour, _, marker = one.look
-        told = "; ".join(words(point) for point in one.points)
+        spoken = "; ".join(words(point) for point in one.points)
         hollow = " cg-hollow" if marker in HOLLOW else ""
         labels += (
             f'<g class="cp-label cg-{colour}{hollow}" data-method="{escape(one.method)}" '
-            f'tabindex="0" role="img" aria-label="{escape(told)}" data-said="{escape(told)}" '
+            f'tabindex="0" role="img" aria-label="{escape(spoken)}" data-said="{escape(spoken)}" '
             f'data-note="{escape(one.note)}">'
             f'<path class="cp-leader" d="M{x + 6:.1f} {y:.1f}L{RIGHT + 4} {spot:.1f}"/>'
             f'<rect x="{RIGHT + 4}" y="{spot - 9:.1f}" width="{WIDTH - RIGHT - 4}" height="18"/>'

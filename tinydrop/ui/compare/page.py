@@ -11,8 +11,7 @@ from tinydrop.ui.compare.handlers import START_LEVEL
 from tinydrop.ui.compare.words import GROUPS, RANKERS, TRAINED
 from tinydrop.ui.kit.components import Dropzone, read_asset
 from tinydrop.ui.kit.layout import card, fold, plain
-
-Parts = dict[str, Any]
+from tinydrop.ui.kit.wiring import Parts
 
 HEADER = (
     '<header class="td-header"><h1>TinyDrop</h1>'
@@ -53,10 +52,10 @@ def compare_page(depth: int) -> Parts:
     Args:
         depth: D, the blocks of the bundled target.
     """
-    parts: Parts = {"contest": gr.State(None), "failed": gr.State(0), "staged": gr.State("")}
+    parts: Parts = {"wish": gr.State(None), "failed": gr.State(0), "staged": gr.State("")}
     plain(HEADER)
     parts["message"] = plain("", elem_classes=["tn-message"], elem_id="cp-message")
-    parts["ask"] = _scripted("kit/ask.js", "cp-ask", told="cp-look", slider="#cp-level")
+    parts["ask"] = _scripted("kit/ask.js", "cp-ask", look_event="cp-look", slider="#cp-level")
     with gr.Row(elem_id="cp-main"):
         with gr.Column(elem_id="cp-left"):
             _left(parts)
@@ -80,7 +79,7 @@ def _scripted(script: str, elem_id: str, **props: Any) -> gr.HTML:
 def _left(parts: Parts) -> None:
     with card("cp-card-picture", "Picture"):
         parts["drop"] = Dropzone(elem_id="cp-dropzone")
-        parts["gallery"] = _scripted("kit/gallery.js", "cp-gallery", told="cp-look")
+        parts["gallery"] = _scripted("kit/gallery.js", "cp-gallery", look_event="cp-look")
         parts["credit"] = plain()
     with card("cp-card-level", "What may it cost?"):
         parts["level"] = gr.Slider(

@@ -6,11 +6,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tinydrop.core.numbers import millions, percent, share
 from tinydrop.core.results import Answer, Truth
-from tinydrop.pipeline.render import percent
 from tinydrop.ui.compare.labels import spread_out
-from tinydrop.ui.compare.tiles import fate
-from tinydrop.ui.compare.words import depth_words, millions, share
+from tinydrop.ui.compare.method_cards import fate
+from tinydrop.ui.compare.words import depth_words
 from tinydrop.ui.kit.markup import escape
 
 WIDTH, HEIGHT = 640, 300
@@ -186,12 +186,12 @@ def _labels(lines: Sequence[PlaceLine], column: float, axis: _Axis) -> str:
 
 
 def _spoken(lines: Sequence[PlaceLine], depth: int) -> str:
-    told = []
+    spoken = []
     for line in lines:
         figures = ", ".join(
             f"{depth_words(place, depth)} {percent(chance)}"
             for place, chance in enumerate(line.chances)
             if chance is not None
         )
-        told.append(f"{line.name}: {figures or 'nowhere'}")
-    return "; ".join(told)
+        spoken.append(f"{line.name}: {figures or 'nowhere'}")
+    return "; ".join(spoken)

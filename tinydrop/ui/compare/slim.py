@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from tinydrop.core.numbers import percent
 from tinydrop.core.tokens import PatchGrid
-from tinydrop.pipeline.render import heat_colours, percent
+from tinydrop.pipeline.render import heat_colours
 from tinydrop.ui.kit.markup import data_uri, escape
 
 SOURCES = 3
@@ -136,9 +137,9 @@ def _token(place: int, index: int, module: Module, grid: PatchGrid, *, start: bo
     extra = sources = ""
     if place > 0:
         heaviest = np.argsort(-module.alone[index], kind="stable")[:SOURCES].tolist()
-        told = ", ".join(f"{one + 1} ({percent(float(module.alone[index, one]))})"
+        spoken = ", ".join(f"{one + 1} ({percent(float(module.alone[index, one]))})"
                          for one in heaviest)  # fmt: skip
-        said += f"; of the {before} tokens before it takes most of {told}"
+        said += f"; of the {before} tokens before it takes most of {spoken}"
         sources = f' data-from="{" ".join(map(str, heaviest))}"'
         extra = f'<img class="cp-alone" src="{_map(_folded(module.alone[index]))}" alt="">'
     return (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tinydrop.core.numbers import signed_points
 from tinydrop.core.statistics import Estimate
 from tinydrop.studies.comparison import COMPARE_LEVELS, REFERENCE, CompareRow, CompareTable
 from tinydrop.ui.compare.words import GROUPS, group_of, method_note, method_title
@@ -136,16 +137,11 @@ def _place(method: str, table: CompareTable) -> float:
 def _gain(row: CompareRow) -> str:
     if row.gain is None:
         return "<td>–</td>"
-    return f"<td>{_signed(row.gain.value)}{_between(row.gain)}</td>"
+    return f"<td>{signed_points(row.gain.value)}{_between(row.gain)}</td>"
 
 
 def _between(gain: Estimate) -> str:
-    return f" <small>{_signed(gain.low)} to {_signed(gain.high)}</small>"
-
-
-def _signed(part: float) -> str:
-    text = f"{100 * part:+.1f}".replace("-", "−")
-    return "±0.0" if text in ("+0.0", "−0.0") else text
+    return f" <small>{signed_points(gain.low)} to {signed_points(gain.high)}</small>"
 
 
 def _macs(row: CompareRow, full: int) -> str:

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from tinydrop.core.selection import METHOD_TITLES
 from tinydrop.models.reduction import DropStep, MergeStep, PruneStep, Step
 from tinydrop.pipeline.render import heat_words
-from tinydrop.studies.comparison import METHODS
 
 
 @dataclass(frozen=True)
@@ -64,103 +64,20 @@ RANKERS: Mapping[str, str] = MappingProxyType(
 )
 """Who may choose the patches that go on from a block: key -> its name on the page."""
 
-TARGET_NOTE = "The target as it is, on every patch: the yardstick of this page."
-GUIDANCE_NOTE = "The small model that looks first; its answer alone, without the target."
-
-_TITLES: Mapping[str, str] = MappingProxyType(
-    {
-        "gradcam": "Grad-CAM",
-        "coverage": "coverage",
-        "random": "random",
-        "uniform": "uniform",
-        "centre": "centre",
-        "gradcam@1/4": "Grad-CAM at ¼",
-        "gradcam@1/2": "Grad-CAM at ½",
-        "random@1/4": "random at ¼",
-        "random@1/2": "random at ½",
-        "attention@1/4": "attention at ¼",
-        "attention@1/2": "attention at ½",
-        "hybrid": "hybrid",
-        "merge": "merged (ToMe)",
-        "merge-plain": "merged, plain",
-        "prune": "pruned",
-        "prune-fused": "pruned, fused (EViT)",
-        "gradcam+exit": "Grad-CAM with exit",
-        "tinydrop": "TinyDrop",
-        "target": "full target",
-        "guidance": "guidance alone",
-    }
-)
-_SHORT: Mapping[str, str] = MappingProxyType(
-    {
-        "merge": "merged",
-        "prune-fused": "pruned, fused",
-        "guidance": "guidance",
-        **{
-            f"{who}@{part}": f"{title} {sign}"
-            for who, title in (
-                ("gradcam", "Grad-CAM"),
-                ("random", "random"),
-                ("attention", "attention"),
-            )
-            for part, sign in (("1/4", "¼"), ("1/2", "½"))
-        },
-    }
-)
-"""Names that fit above a small picture."""
-_ONWARD = {"1/4": "the first quarter of the blocks", "1/2": "the first half of the blocks"}
-_NOTES: Mapping[str, str] = MappingProxyType(
-    {
-        "gradcam": "The guidance’s Grad-CAM ranks the patches, and the target only ever sees the "
-        "highest ones: TinyDrop’s own choice, here without its early exit.",
-        "coverage": "Grad-CAM’s highest patches take a part of the places, and an even spread over "
-        "the rest of the picture takes the others.",
-        "random": "Patches are drawn by chance, always the same ones for the same picture: the "
-        "baseline to beat, which needs no guide.",
-        "uniform": "A regular lattice over the whole picture, whatever it shows; no guide needed.",
-        "centre": "The patches around the middle, where photographers put their subject.",
-        "hybrid": "Grad-CAM drops a share of the patches at the input, and half way through the "
-        "target’s own class attention drops the same share of those that are left.",
-        "merge": "In every block the most similar tokens are joined, and a joined token counts as "
-        "often as it holds patches (ToMe).",
-        "merge-plain": "Joined as in ToMe, but a joined token counts only once in the attention.",
-        "prune": "At a quarter, a half and three quarters of the depth the tokens that the class "
-        "token attends to least are dropped.",
-        "prune-fused": "Pruned at a quarter, a half and three quarters of the depth, and what is "
-        "left out lives on as one fused token (EViT).",
-        "gradcam+exit": "Grad-CAM’s patches, but where the guidance is sure it answers alone.",
-        "tinydrop": "The pair’s own setting: exit where the guidance is sure, else as many patches "
-        "as its doubt asks for.",
-        "target": TARGET_NOTE,
-        "guidance": GUIDANCE_NOTE,
-    }
-    | {
-        f"{who}@{part}": f"Every patch passes {blocks}; from there on only {chosen} go on."
-        for part, blocks in _ONWARD.items()
-        for who, chosen in (
-            ("gradcam", "Grad-CAM’s highest"),
-            ("random", "randomly drawn ones"),
-            ("attention", "those that the target’s class token attends to most"),
-        )
-    }
-)
-
 
 def method_title(name: str) -> str:
     """Return what the page calls a method; a student keeps its name."""
-    return _TITLES.get(name, name)
+    return METHOD_TITLES[name].title if name in METHOD_TITLES else name
 
 
 def tile_title(name: str) -> str:
     """Return what stands above a method's small picture."""
-    return _SHORT.get(name, method_title(name))
+    return METHOD_TITLES[name].short if name in METHOD_TITLES else name
 
 
 def method_note(name: str) -> str:
     """Return what a method does, in one sentence."""
-    if name in _NOTES:
-        return _NOTES[name]
-    return f"{METHODS[name].words}." if name in METHODS else ""
+    return METHOD_TITLES[name].note if name in METHOD_TITLES else ""
 
 
 def group_of(method: str) -> str:
@@ -201,16 +118,4 @@ def scales(temperature: float) -> str:
 
 def guidance_note(temperature: float) -> str:
     """Return what the guidance alone is, and on which scale its confidence is."""
-    return f"{GUIDANCE_NOTE} {scales(temperature)}"
-
-
-def millions(macs: float) -> str:
-    """Return MACs in millions, with three digits that matter."""
-    value = macs / 1e6
-    return f"{value:,.{0 if value >= 100 else 1 if value >= 10 else 2}f} million MACs"
-
-
-def share(part: float, whole: float) -> str:
-    """Return a part of a cost in whole percent; a little is not rounded to nothing."""
-    value = 100 * part / whole
-    return "<1 %" if 0 < value < 0.5 else f"{value:.0f} %"
+    return f"{method_note('guidance')} {scales(temperature)}"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from tinydrop.core.numbers import amount, macs_unit, percent
 from tinydrop.core.results import Answer, CostBreakdown, DropResult, Truth, group_shares
-from tinydrop.pipeline.render import Part, amount, decision_parts, heat_words, macs_unit, percent
+from tinydrop.pipeline.render import Part, decision_parts, heat_words
 from tinydrop.ui.kit.markup import escape
 
 ACCOUNTING = ("head only", "full backward")
@@ -99,7 +100,7 @@ def answers_card(result: DropResult, groups: Mapping[str, Sequence[str]] | None 
     unit, name = macs_unit(macs.full_target)
     every = f"{result.patches} of {result.patches}"
     kept = f"{result.kept} of {result.patches}"
-    waiting = "Not needed: the guidance's answer stands." if result.exited else "Running…"
+    waiting_card = "Not needed: the guidance's answer stands." if result.exited else "Running…"
     return (
         '<div class="td-tops">'
         + _column(
@@ -115,7 +116,7 @@ def answers_card(result: DropResult, groups: Mapping[str, Sequence[str]] | None 
             if result.exited
             else f"{kept}, {amount(macs.target, unit)} {name}; {heat_words(1.0)}",
             result.target,
-            waiting,
+            waiting_card,
             alike,
         )
         + _column(
@@ -176,12 +177,12 @@ def _column(
     title: str,
     note: str,
     answer: Answer | None,
-    waiting: str,
+    waiting_card: str,
     groups: Mapping[str, Sequence[str]],
 ) -> str:
     head = f"<section><h4>{title}<small>{escape(note)}</small></h4>"
     if answer is None:
-        return f'{head}<p class="td-waiting">{waiting}</p></section>'
+        return f'{head}<p class="td-waiting">{waiting_card}</p></section>'
     bars = "".join(
         f'<li><i style="width:{100 * p.probability:.1f}%"></i>'
         f'<span title="{escape(p.name)}">{escape(p.name)}</span><b>{p.probability:.2f}</b></li>'

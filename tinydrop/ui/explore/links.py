@@ -6,26 +6,21 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from urllib.parse import urlencode
 
-from tinydrop.core.budget import Setting
+from tinydrop.core.budget import CONTROLS, Setting
 from tinydrop.core.errors import SettingError
 from tinydrop.ui.kit.look import Look
 from tinydrop.ui.kit.samples import Sample, find_sample
 
-LINK_FIELDS = (
-    "sample", "pair", "tau", "gamma", "temperature", "rule", "selector", "keep", "drop",
-)  # fmt: skip
+NAMES = {name: name for name in CONTROLS}
+LINK_FIELDS = ("sample", "pair", *CONTROLS, "selector", "keep", "drop")
 
 
 def query_of(look: Look) -> str:
     """Return the look as a query string; an uploaded picture is not in it."""
-    setting = look.setting
     fields = {
         "sample": look.sample,
         "pair": look.pair,
-        "tau": f"{setting.tau:.12g}",
-        "gamma": f"{setting.gamma:.12g}",
-        "temperature": f"{setting.temperature:.12g}",
-        "rule": setting.rule,
+        **look.setting.to_query(NAMES),
         "selector": look.selector,
         "keep": _listed(look.forced_in),
         "drop": _listed(look.forced_out),
@@ -54,15 +49,9 @@ def look_from_query(
     if "sample" in query:
         sample = find_sample(samples, query["sample"])
         look = replace(look, source=str(sample.path), name=sample.path.name, sample=sample.name)
-    setting = default_setting(look.pair)
-    numbers = {
-        name: _number(name, query[name])
-        for name in ("tau", "gamma", "temperature")
-        if name in query
-    }
     return replace(
         look,
-        setting=replace(setting, **numbers, rule=query.get("rule", setting.rule)),
+        setting=default_setting(look.pair).from_query(query, NAMES),
         selector=query.get("selector", look.selector),
         forced_in=_patches(query.get("keep", "")),
         forced_out=_patches(query.get("drop", "")),
@@ -71,15 +60,6 @@ def look_from_query(
 
 def _listed(patches: Collection[int]) -> str:
     return ".".join(map(str, sorted(patches)))
-
-
-def _number(name: str, text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise SettingError(
-            f"The link's {name} must be a number, got {text[:20]!r}; open the page without it."
-        ) from None
 
 
 def _patches(text: str) -> frozenset[int]:

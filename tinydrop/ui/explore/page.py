@@ -5,13 +5,13 @@ from __future__ import annotations
 import gradio as gr
 
 from tinydrop.core.budget import BUDGET_RULES, MAX_GAMMA
-from tinydrop.pipeline import SELECTORS
+from tinydrop.core.selection import RULE_TITLES, SELECTOR_TITLES, SELECTORS
 from tinydrop.ui.explore.cards import ACCOUNTING
 from tinydrop.ui.explore.handlers import pair_choices
-from tinydrop.ui.explore.texts import HEADER, RULE_TITLES, SELECTOR_TITLES, TOUR
-from tinydrop.ui.kit.answering import Updates
+from tinydrop.ui.explore.texts import HEADER, TOUR
 from tinydrop.ui.kit.components import Dropzone, read_asset
 from tinydrop.ui.kit.layout import card, plain
+from tinydrop.ui.kit.page import Updates
 from tinydrop.ui.kit.wiring import Parts
 
 
@@ -72,7 +72,7 @@ def _left(parts: Parts, first: Updates, samples_html: str) -> None:
                 info="divides the guidance's logits; the default is the pair's own",
             )  # fmt: skip
             parts["rule"] = gr.Dropdown(
-                [(RULE_TITLES.get(name, name), name) for name in BUDGET_RULES],
+                [(RULE_TITLES[name].title, name) for name in BUDGET_RULES],
                 value=first["rule"], label="budget rule", elem_id="td-rule",
             )  # fmt: skip
 
@@ -101,7 +101,7 @@ def _middle(parts: Parts, first: Updates) -> None:
             parts["pair_note"] = plain(first["pair_note"], js_on_load=read_asset("explore/pair.js"))
         with gr.Column(min_width=0):
             parts["selector"] = gr.Dropdown(
-                [(SELECTOR_TITLES.get(name, name), name) for name in SELECTORS],
+                [(SELECTOR_TITLES[name].title, name) for name in SELECTORS],
                 value=first["selector"], label="who chooses the patches", elem_id="td-selector",
             )  # fmt: skip
             parts["selector_note"] = plain(first["selector_note"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 
 TAGLINE = "A small model looks first; the big one looks only where it must."
 HEADER = (
@@ -52,28 +51,3 @@ TOUR: Sequence[Mapping[str, str]] = (
     },
 )
 """Six captions, one sentence each, and the card that each one speaks of."""
-
-SELECTOR_TITLES: Mapping[str, str] = MappingProxyType(
-    {
-        "gradcam": "Grad-CAM",
-        "gradcam++": "Grad-CAM++",
-        "hirescam": "HiResCAM",
-        "layercam": "LayerCAM",
-        "eigencam": "EigenCAM",
-        "coverage": "Grad-CAM and even spread",
-        "coherent": "Grad-CAM, one region",
-        "inverse": "Grad-CAM, inverted",
-        "random": "random patches",
-        "scattered": "scattered patches",
-        "uniform": "evenly spread patches",
-        "centre": "centre first",
-    }
-)
-
-RULE_TITLES: Mapping[str, str] = MappingProxyType(
-    {
-        "curvature": "curvature (our reconstruction)",
-        "linear": "linear in confidence",
-        "fixed": "the same share for every picture",
-    }
-)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import gradio as gr
@@ -11,24 +11,37 @@ from tinydrop.studies.errands import run_errand
 from tinydrop.ui.explore.handlers import Explore
 from tinydrop.ui.kit.lanes import HEAVY as HEAVY_LANE
 from tinydrop.ui.kit.turns import Turns
-from tinydrop.ui.kit.wiring import HEAVY, MODEL, PRIVATE, QUICK, Parts, keyed, named, payload, some
+from tinydrop.ui.kit.wiring import (
+    EACH,
+    HEAVY,
+    LATEST,
+    MODEL,
+    PRIVATE,
+    QUICK,
+    Parts,
+    components,
+    keyed,
+    named,
+    saved,
+    sent,
+)
 
 CAME = "() => document.documentElement.classList.remove('td-coming')"
 """What a link names has come, or a sentence on why not; see coming.js."""
 
 CONTROLS = ("tau", "gamma", "temperature", "rule", "selector", "accounting")
-MOVING = (
+BY_SETTING = (
     "message", "mask", "decision", "cost", "cost_formula", "answers", "curve", "budget_formula",
     "actions",
 )  # fmt: skip
-STAGED = (*MOVING, "picture", "map", "credit", "selector_note", "look", "staged")
-EVERY = (*STAGED, "pair", "pair_note", "foot", *CONTROLS[:5])
+BY_PICTURE = (*BY_SETTING, "picture", "map", "credit", "selector_note", "look", "staged")
+EVERY = (*BY_PICTURE, "pair", "pair_note", "foot", *CONTROLS[:5])
 
 
 def wire(demo: gr.Blocks, parts: Parts, explore: Explore, turns: Turns | None = None) -> None:
     """Connect the page's events to its handlers."""
     look = [parts["look"]]
-    controls = [*look, *some(parts, CONTROLS)]
+    controls = [*look, *components(parts, CONTROLS)]
     _wire_controls(parts, explore, controls)
     _wire_pictures(parts, explore, controls)
     _wire_files(parts, explore, controls)
@@ -38,7 +51,7 @@ def wire(demo: gr.Blocks, parts: Parts, explore: Explore, turns: Turns | None = 
 
 def _wire_pairs(demo: gr.Blocks, parts: Parts, explore: Explore, turns: Turns) -> None:
     """Connect the menu of pairs and links; a pair that must be fetched comes in the heavy lane."""
-    look, controls = [parts["look"]], some(parts, CONTROLS)
+    look, controls = [parts["look"]], components(parts, CONTROLS)
 
     def switch(look: Any, pair: str, *values: Any, request: gr.Request) -> Any:
         job = turns.claim(request.session_hash, "fetch")  # an older download is not wanted any more
@@ -66,14 +79,14 @@ def _wire_pairs(demo: gr.Blocks, parts: Parts, explore: Explore, turns: Turns) -
     parts["pair"].input(
         chosen,
         [*look, parts["pair"], *controls],
-        some(parts, (*EVERY, "query", "job")),
+        components(parts, (*EVERY, "query", "job")),
         trigger_mode="always_last",
         **MODEL,
     )
     parts["pair_note"].fetch(
         fetch,
         [*look, parts["pair"], parts["query"], parts["job"], *controls],
-        some(parts, EVERY),
+        components(parts, EVERY),
         trigger_mode="multiple",
         **HEAVY,
     )
@@ -85,7 +98,7 @@ def _wire_pairs(demo: gr.Blocks, parts: Parts, explore: Explore, turns: Turns) -
         return keyed(parts, explore.restore(query, accounting, ahead) | {"job": job})
 
     shown = demo.load(
-        restore, [parts["accounting"]], some(parts, (*EVERY, "query", "job")), **MODEL
+        restore, [parts["accounting"]], components(parts, (*EVERY, "query", "job")), **MODEL
     )
     shown.then(None, js=CAME, **PRIVATE)
 
@@ -99,14 +112,13 @@ def _wire_controls(parts: Parts, explore: Explore, controls: list[Any]) -> None:
         ],
         named(parts, explore.slide),
         controls,
-        some(parts, MOVING),
-        trigger_mode="always_last",
-        **QUICK,
+        components(parts, BY_SETTING),
+        **LATEST,
     )
     parts["selector"].input(
         named(parts, explore.choose),
         controls,
-        some(parts, STAGED),
+        components(parts, BY_PICTURE),
         trigger_mode="always_last",
         **MODEL,
     )
@@ -118,45 +130,38 @@ def _wire_controls(parts: Parts, explore: Explore, controls: list[Any]) -> None:
     parts["decision"].pending(
         named(parts, explore.run),
         controls,
-        some(parts, ["message"]),
+        components(parts, ["message"]),
         trigger_mode="always_last",
         **MODEL,
-    ).then(settle, [controls[0], parts["staged"], *controls[1:]], some(parts, STAGED), **QUICK)
+    ).then(
+        settle,
+        [controls[0], parts["staged"], *controls[1:]],
+        components(parts, BY_PICTURE),
+        **QUICK,
+    )
 
     parts["stage"].force(
         named(parts, explore.force),
         [controls[0], parts["stage"], *controls[1:]],
-        some(parts, (*MOVING, "look", "stage")),
-        trigger_mode="always_last",
-        **QUICK,
+        components(parts, (*BY_SETTING, "look", "stage")),
+        **LATEST,
     )
 
 
 def _wire_pictures(parts: Parts, explore: Explore, controls: list[Any]) -> None:
-    def pick(event: gr.EventData, *values: Any) -> Any:
-        look, *rest = values
-        return keyed(parts, explore.pick(look, str(payload(event).get("sample")), *rest))
-
     # Quick: the picture is shown at once, and the decision card then asks for what the models say.
-    # Not always_last: gradio would repeat the first pick's data instead of the last one's.
-    parts["gallery"].pick(pick, controls, some(parts, STAGED), trigger_mode="multiple", **QUICK)
+    parts["gallery"].pick(
+        sent(parts, explore.pick, "sample"), controls, components(parts, BY_PICTURE), **EACH
+    )
     parts["drop"].upload(
         named(parts, explore.upload),
         [controls[0], parts["drop"], *controls[1:]],
-        some(parts, STAGED),
-        trigger_mode="always_last",
-        **QUICK,
+        components(parts, BY_PICTURE),
+        **LATEST,
     )
 
 
 def _wire_files(parts: Parts, explore: Explore, controls: list[Any]) -> None:
-    def saver(kind: str) -> Callable[..., Any]:
-        def save(event: gr.EventData, *values: Any) -> Any:
-            at = int(payload(event).get("at") or 0)
-            return keyed(parts, explore.save(kind, at, *values))
-
-        return save
-
-    outputs = some(parts, ("message", "files"))
-    parts["actions"].png(saver("png"), controls, outputs, **MODEL)
-    parts["actions"].json(saver("json"), controls, outputs, **MODEL)
+    outputs = components(parts, ("message", "files"))
+    parts["actions"].png(saved(parts, explore.save, "png"), controls, outputs, **MODEL)
+    parts["actions"].json(saved(parts, explore.save, "json"), controls, outputs, **MODEL)

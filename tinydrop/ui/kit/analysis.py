@@ -9,10 +9,11 @@ from tinydrop.core.assets import sample_path
 from tinydrop.core.errors import PictureError, SettingError, quoted
 from tinydrop.data import Picture, open_picture
 from tinydrop.models.pairs import SHIPPED, load_pair
-from tinydrop.pipeline import SELECTORS, TinyDrop
+from tinydrop.core.selection import SELECTORS
+from tinydrop.pipeline import TinyDrop
 from tinydrop.ui.kit.cache import BoundedCache
 from tinydrop.ui.kit.look import BUNDLED
-from tinydrop.ui.kit.studio import UPLOAD_GONE, Studio
+from tinydrop.ui.kit.maker import UPLOAD_GONE, LookMaker
 
 PARAMETERS = {
     "picture": "The picture: an uploaded file (JPEG, PNG, WebP, GIF, BMP or TIFF, at most 50 MB; "
@@ -39,12 +40,12 @@ EXAMPLES: dict[str, Any] = {
 class Analysis:
     """One picture at a time, with the pairs that come with the app."""
 
-    def __init__(self, studio: Studio) -> None:
-        """Take the studio whose bundled pair is used; the other shipped ones are read on demand.
+    def __init__(self, looks: LookMaker) -> None:
+        """Take the maker of looks whose bundled pair is used; the other shipped ones are read on demand.
 
         They are held here, so that a call never takes away the pair of somebody's page.
         """
-        self._studio = studio
+        self._looks = looks
         self._others: BoundedCache[str, TinyDrop] = BoundedCache(len(SHIPPED))
 
     def run(
@@ -85,7 +86,7 @@ class Analysis:
                 f"The endpoint has no pair {quoted(pair)}; use one of {', '.join(SHIPPED)}."
             )
         if pair == BUNDLED:
-            return self._studio.pipeline(BUNDLED)
+            return self._looks.pipeline(BUNDLED)
         known = self._others.get(pair)
         if known is None:
             known = TinyDrop(load_pair(pair))

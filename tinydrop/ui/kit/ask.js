@@ -6,7 +6,7 @@ let moved = -REST;
 function follow() {
   const now = element.querySelector('[data-ask]');
   if (!now) return;
-  window.dispatchEvent(new CustomEvent(props.told ?? 'ch-look', { detail: { sample: now.dataset.sample || null } }));
+  window.dispatchEvent(new CustomEvent(props.look_event ?? 'ch-look', { detail: { sample: now.dataset.sample || null } }));
   clearTimeout(timer);
   if (!now.dataset.pending) return;
   const wait = now.dataset.urgent === '1' ? 0 : Math.max(0, REST - (performance.now() - moved));

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tinydrop.core.budget import BUDGET_LEVELS, Budget, Setting, keep_level, keep_ratio, num_keep
-from tinydrop.pipeline.render import percent
+from tinydrop.core.numbers import percent
 
 WIDTH, HEIGHT = 300, 150
 LEFT, RIGHT, TOP, BOTTOM = 30.0, 290.0, 20.0, 116.0

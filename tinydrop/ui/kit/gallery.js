@@ -16,5 +16,5 @@ function mark() {
   for (const button of buttons()) button.setAttribute('aria-pressed', String(button.dataset.sample === shown));
 }
 
-window.addEventListener(props.told ?? 'td-look', (event) => { shown = event.detail.sample; mark(); });
+window.addEventListener(props.look_event ?? 'td-look', (event) => { shown = event.detail.sample; mark(); });
 watch('value', mark);

@@ -1,4 +1,4 @@
-"""What a visitor wants to see: the wish that the studio answers."""
+"""The part of a wish that all pages share: picture, pair and setting; Explore's whole wish."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 
 from tinydrop.core.budget import Setting
 from tinydrop.core.errors import SettingError
+from tinydrop.core.selection import check_selector
 from tinydrop.models.pairs import PRESETS, SHIPPED
-from tinydrop.pipeline import check_selector
 
 BUNDLED = "bundled"
 

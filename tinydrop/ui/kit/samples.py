@@ -98,7 +98,7 @@ def known_truth(name: str | None, pair: Pair) -> Truth | None:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class SampleOutcome:
     """What became of a picture, in two parts: is the answer right, and is it the full target's.
 
     Attributes:
@@ -128,7 +128,7 @@ class Outcome:
         return "" if self.agrees is None else "agrees" if self.agrees else "differs"
 
 
-def outcome(result: DropResult, truth: Truth | None = None) -> Outcome:
+def sample_outcome(result: DropResult, truth: Truth | None = None) -> SampleOutcome:
     """Return what became of a picture.
 
     Args:
@@ -137,7 +137,7 @@ def outcome(result: DropResult, truth: Truth | None = None) -> Outcome:
     """
     known = truth is not None and truth.name is not None
     full = result.full
-    return Outcome(
+    return SampleOutcome(
         exited=result.exited,
         right=truth.right(result.final) if truth is not None and known else None,
         agrees=None if full is None else full.class_index == result.final.class_index,

@@ -7,12 +7,17 @@ from typing import Any
 
 import gradio as gr
 
-from tinydrop.ui.kit.answering import Updates
 from tinydrop.ui.kit.lanes import HEAVY_QUEUE, MODEL_QUEUE
+from tinydrop.ui.kit.page import Choices, Updates
 
 PRIVATE: dict[str, Any] = {"api_visibility": "private"}
 
 QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden"} | PRIVATE
+
+EACH: dict[str, Any] = {"trigger_mode": "multiple"} | QUICK
+"""Not always_last: gradio would repeat the first event's data instead of the last one's."""
+
+LATEST: dict[str, Any] = {"trigger_mode": "always_last"} | QUICK
 
 MODEL: dict[str, Any] = {"show_progress": "hidden"} | PRIVATE | MODEL_QUEUE
 
@@ -23,14 +28,20 @@ Parts = dict[str, Any]
 """Component name -> gradio's component."""
 
 
-def some(parts: Parts, names: Iterable[str]) -> list[Any]:
+def components(parts: Parts, names: Iterable[str]) -> list[Any]:
     """Return the components of these names, in order."""
     return [parts[name] for name in names]
 
 
 def keyed(parts: Parts, updates: Updates) -> Any:
     """Return a handler's updates under gradio's components; gradio takes no empty answer."""
-    return {parts[name]: value for name, value in updates.items()} or gr.skip()
+    return {parts[name]: _shown(value) for name, value in updates.items()} or gr.skip()
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, Choices):
+        return gr.Dropdown(choices=value.offered, value=value.chosen)
+    return value
 
 
 def named(parts: Parts, handler: Callable[..., Updates]) -> Callable[..., Any]:
@@ -38,6 +49,28 @@ def named(parts: Parts, handler: Callable[..., Updates]) -> Callable[..., Any]:
 
     def called(*values: Any) -> Any:
         return keyed(parts, handler(*values))
+
+    return called
+
+
+def sent(parts: Parts, handler: Callable[..., Updates], name: str = "key") -> Callable[..., Any]:
+    """Return what calls a handler with one word that the browser sent, which may be anything.
+
+    The word comes after the wish and before the controls.
+    """
+
+    def called(event: gr.EventData, wish: Any, *controls: Any) -> Any:
+        return keyed(parts, handler(wish, str(payload(event).get(name)), *controls))
+
+    return called
+
+
+def saved(parts: Parts, handler: Callable[..., Updates], kind: str) -> Callable[..., Any]:
+    """Return what calls a handler that makes a file of a kind, with what makes its link new."""
+
+    def called(event: gr.EventData, *values: Any) -> Any:
+        at = int(payload(event).get("at") or 0)
+        return keyed(parts, handler(kind, at, *values))
 
     return called
 

@@ -10,20 +10,20 @@ from typing import Any
 import gradio as gr
 
 from tinydrop.core.assets import asset
-from tinydrop.core.errors import SettingError, TinyDropError
+from tinydrop.core.errors import SettingError
 from tinydrop.studies.check import PHASES, FamiliesTable, ModelReport, known_models, read_families
 from tinydrop.studies.errands import ErrandError, Runner, run_errand
 from tinydrop.ui.kit.components import read_asset
-from tinydrop.ui.kit.frames import alert
+from tinydrop.ui.kit.fragments import alert
 from tinydrop.ui.kit.lanes import HEAVY, Crowd, line_part
 from tinydrop.ui.kit.layout import plain
 from tinydrop.ui.kit.markup import escape
+from tinydrop.ui.kit.page import PageEvents
 from tinydrop.ui.kit.turns import Turns
 from tinydrop.ui.kit.wiring import HEAVY as IN_HEAVY
-from tinydrop.ui.kit.wiring import QUICK
+from tinydrop.ui.kit.wiring import LATEST, QUICK, Parts, keyed, payload
 from tinydrop.ui.models.card import models_table, report_card
 
-Parts = dict[str, Any]
 FIRST = "vit_base_patch16_224"
 KIND = "check"
 BROKE = "The check broke, and it is our fault; try another model, or run tinydrop check."
@@ -37,8 +37,11 @@ CHECK_HEADER = (
 log = logging.getLogger(__name__)
 
 
-class Check:
+class Check(PageEvents):
     """What the page's events call; the table is read once, checks are never remembered."""
+
+    page = "the Models page"
+    broken = BROKE
 
     def __init__(self, turns: Turns | None = None, runner: Runner = run_errand) -> None:
         """Take whose turn it is, and what runs a check in a process of its own."""
@@ -100,12 +103,14 @@ class Check:
             return
         phase = "starting"
         try:
-            for told in self._runner("check", {"model": model}, lambda: self._turns.stopped(job)):
-                if "result" in told:
-                    report = ModelReport.from_dict(told["result"])
+            for message in self._runner(
+                "check", {"model": model}, lambda: self._turns.stopped(job)
+            ):
+                if "result" in message:
+                    report = ModelReport.from_dict(message["result"])
                     yield {"message": "", "report": report_card(report)}
                     return
-                phase = str(told.get("phase", phase))
+                phase = str(message.get("phase", phase))
                 yield {"report": checking(model, phase_part(phase))}
         except ErrandError as error:
             if self._turns.replaced(session, KIND, job):
@@ -175,36 +180,29 @@ def wire_check(tab: gr.Tab, parts: Parts, check: Check, crowd: Crowd) -> None:
     """Connect the page's events to their handlers."""
     shown = [parts[name] for name in ("message", "report", "models", "foot")]
 
-    def opened() -> dict[Any, Any]:
+    def opened() -> Any:
         names = list(known_models())
-        try:
-            filled = {parts[name]: value for name, value in check.open().items()}
-        except TinyDropError as error:
-            filled = {parts["message"]: alert(str(error))}
+        filled: dict[Any, Any] = keyed(
+            parts, check.answered(lambda: dict(check.open()), quiet=True)
+        )
         return filled | {parts["model"]: gr.Dropdown(choices=names, value=FIRST)}
 
     tab.select(opened, None, [*shown, parts["model"]], **QUICK)
 
-    def show(event: gr.EventData) -> dict[Any, Any]:
-        data = getattr(event, "_data", None)
-        model = data.get("model") if isinstance(data, dict) else None
-        try:
-            return {parts[name]: value for name, value in check.show(str(model)).items()}
-        except TinyDropError as error:
-            return {parts["message"]: alert(str(error))}
+    def show(event: gr.EventData) -> Any:
+        model = str(payload(event).get("model"))
+        return keyed(parts, check.answered(lambda: dict(check.show(model))))
 
-    parts["models"].open(show, None, shown, trigger_mode="always_last", **QUICK)
+    parts["models"].open(show, None, shown, **LATEST)
 
-    def ask(model: object, request: gr.Request) -> dict[Any, Any]:
-        try:
-            found = check.ask(request.session_hash, model, crowd.behind(HEAVY))
-        except TinyDropError as error:
-            found = {"message": alert(str(error)), "job": ""}
-        return {parts[name]: value for name, value in found.items()}
+    def ask(model: object, request: gr.Request) -> Any:
+        session, ahead = request.session_hash, crowd.behind(HEAVY)
+        found = check.answered(lambda: dict(check.ask(session, model, ahead)), lambda: {"job": ""})
+        return keyed(parts, found)
 
-    def run(job: str, model: str, request: gr.Request) -> Iterator[dict[Any, Any]]:
+    def run(job: str, model: str, request: gr.Request) -> Iterator[Any]:
         for updates in check.run(request.session_hash, job, model):
-            yield {parts[name]: value for name, value in updates.items()}
+            yield keyed(parts, dict(updates))
 
     # A second click is heard at once and takes the place of the first, whether that one waits
     # or runs: the queue holds what is new, and what is old stops.

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tinydrop.core.numbers import exact_percent
 from tinydrop.studies.calibration import Reliability, RiskCoverage
 from tinydrop.ui.kit.markup import escape
-from tinydrop.ui.tune.words import exact_percent
 
 WIDTH, HEIGHT = 300, 210
 LEFT, RIGHT, TOP, BOTTOM = 36.0, 290.0, 24.0, 176.0

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tinydrop.core.budget import Setting, keep_level, keep_ratio, num_keep
-from tinydrop.pipeline.render import percent
+from tinydrop.core.numbers import percent
 from tinydrop.ui.kit.curve import (
     BOTTOM,
     HEIGHT,

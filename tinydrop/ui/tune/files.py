@@ -15,8 +15,8 @@ import numpy.typing as npt
 from tinydrop.core.budget import Setting
 from tinydrop.studies.calibration import exit_regret
 from tinydrop.studies.sweep import Outcome, sweep_report
-from tinydrop.ui.kit.bench import Bench
 from tinydrop.ui.kit.markup import escape
+from tinydrop.ui.kit.traces import KnownTrace
 from tinydrop.ui.tune.series import best_of, cascade_outcomes, frontier_outcomes
 from tinydrop.ui.tune.tables import HarmfulRow
 
@@ -27,13 +27,13 @@ MEASURES = (
 SETTING = ("tau", "gamma", "rule", "temperature")
 
 
-def file_link(bench: Bench, setting: Setting, kind: str, at: int) -> str:
+def file_link(traced: KnownTrace, setting: Setting, kind: str, at: int) -> str:
     """Return a finished file as a link that downloads it; ``at`` makes it new."""
     if kind == "csv":
-        text, mime = settings_csv(bench, setting), "text/csv"
+        text, mime = settings_csv(traced, setting), "text/csv"
     else:
-        text, mime = setting_json(bench, setting), "application/json"
-    name = f"{bench.stem}-tune.{kind}"
+        text, mime = setting_json(traced, setting), "application/json"
+    name = f"{traced.stem}-tune.{kind}"
     address = f"data:{mime};base64,{base64.b64encode(text.encode()).decode()}"
     return (
         f'<a hidden href="{address}" download="{escape(name)}" data-name="{escape(name)}" '
@@ -41,13 +41,13 @@ def file_link(bench: Bench, setting: Setting, kind: str, at: int) -> str:
     )
 
 
-def settings_csv(bench: Bench, setting: Setting) -> str:
+def settings_csv(traced: KnownTrace, setting: Setting) -> str:
     """Return this setting, its baselines, the frontier and the pure cascade, one per line."""
     stream = io.StringIO()
     table = csv.writer(stream, lineterminator="\n")
     table.writerow(("kind", *SETTING, *MEASURES))
-    for kind, own, outcome in _lines(bench, setting):
-        where = [getattr(own, name) for name in SETTING] if own is not None else [""] * 4
+    for kind, own, outcome in _lines(traced, setting):
+        where = list(own.as_dict(SETTING).values()) if own is not None else [""] * 4
         figures = outcome.to_dict()
         table.writerow(
             (kind, *where, *("" if figures[n] is None else figures[n] for n in MEASURES))
@@ -55,13 +55,13 @@ def settings_csv(bench: Bench, setting: Setting) -> str:
     return stream.getvalue()
 
 
-def setting_json(bench: Bench, setting: Setting) -> str:
+def setting_json(traced: KnownTrace, setting: Setting) -> str:
     """Return what ``tinydrop sweep --json`` prints for this setting, with its provenance."""
-    report = sweep_report(bench.trace, setting, random=bench.random, uniform=bench.uniform)
-    known = bench.trace.provenance
-    report["chosen"] = [found.to_dict() for found in best_of(bench, setting)]
-    harmful = exit_regret(bench.trace, setting).harmful
-    report["harmful_exits"] = [asdict(row) for row in harmful_exits(bench, setting, harmful)]
+    report = sweep_report(traced.trace, setting, random=traced.random, uniform=traced.uniform)
+    known = traced.trace.provenance
+    report["chosen"] = [found.to_dict() for found in best_of(traced, setting)]
+    harmful = exit_regret(traced.trace, setting).harmful
+    report["harmful_exits"] = [asdict(row) for row in harmful_exits(traced, setting, harmful)]
     report["trace"] = {
         "data": known.data,
         "data_fingerprint": known.data_fingerprint,
@@ -73,10 +73,10 @@ def setting_json(bench: Bench, setting: Setting) -> str:
 
 
 def harmful_exits(
-    bench: Bench, setting: Setting, places: npt.NDArray[np.int64]
+    traced: KnownTrace, setting: Setting, places: npt.NDArray[np.int64]
 ) -> list[HarmfulRow]:
     """Return what was said of the pictures at these places of the trace."""
-    trace = bench.trace
+    trace = traced.trace
     classes = trace.provenance.classes
     confidence = trace.column(setting.temperature)
     return [
@@ -91,11 +91,11 @@ def harmful_exits(
     ]
 
 
-def _lines(bench: Bench, setting: Setting) -> Iterator[tuple[str, Setting | None, Outcome]]:
-    yield "this setting", setting, bench.outcome(setting)
-    for name, outcome in bench.baselines(setting).items():
+def _lines(traced: KnownTrace, setting: Setting) -> Iterator[tuple[str, Setting | None, Outcome]]:
+    yield "this setting", setting, traced.outcome(setting)
+    for name, outcome in traced.baselines(setting).items():
         yield f"{name} at this setting", setting, outcome
-    for found in frontier_outcomes(bench, setting):
+    for found in frontier_outcomes(traced, setting):
         yield "frontier", found.setting, found.outcome
-    for found in cascade_outcomes(bench, setting):
+    for found in cascade_outcomes(traced, setting):
         yield "cascade", found.setting, found.outcome

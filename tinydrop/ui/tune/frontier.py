@@ -14,9 +14,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from tinydrop.core.budget import Setting
-from tinydrop.pipeline.render import macs_unit
-from tinydrop.ui.tune.words import exact_percent, macs_digits, macs_words, setting_words
+from tinydrop.core.budget import CONTROLS, Setting
+from tinydrop.core.numbers import exact_percent, macs_digits, macs_unit, macs_words
+from tinydrop.ui.tune.words import setting_words
 
 CURRENT = "here"
 """``meta`` of the one trace that moves with the sliders."""
@@ -169,7 +169,7 @@ def _series(name: str, marks: Sequence[Mark], full_macs: float) -> Figure:
 def _taken(setting: Setting | None) -> list[Any] | None:
     if setting is None:
         return None
-    return [setting.tau, setting.gamma, setting.temperature, setting.rule]
+    return list(setting.as_dict(CONTROLS).values())
 
 
 def _hover(mark: Mark, full_macs: float) -> str:

@@ -5,15 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 
+from tinydrop.core.numbers import exact_percent, macs_words, span_words
 from tinydrop.studies.sweep import Interval, Outcome
 from tinydrop.ui.kit.markup import escape
-from tinydrop.ui.tune.words import (
-    drop_span_words,
-    drop_words,
-    exact_percent,
-    macs_words,
-    span_words,
-)
+from tinydrop.ui.tune.words import drop_span_words, drop_words
 
 
 def numbers_card(

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import gradio as gr
 
 from tinydrop.core.budget import BUDGET_RULES, MAX_GAMMA
+from tinydrop.core.selection import RULE_TITLES
 from tinydrop.ui.kit.components import read_asset
 from tinydrop.ui.kit.layout import card, fold, plain
+from tinydrop.ui.kit.wiring import Parts
 from tinydrop.ui.tune.frontier import plotly_script
 from tinydrop.ui.tune.handlers import MAX_EPSILON
 from tinydrop.ui.tune.texts import EXPLAINED, TEACH, TUNE_HEADER, ZIP_NOTE
-from tinydrop.ui.tune.words import RULE_WORDS
 from tinydrop.ui.tune.zone import ZipZone
-
-Parts = dict[str, Any]
 
 
 def tune_page() -> Parts:
     """Lay the page out and return its components by name."""
     script = str(plotly_script())
     gr.set_static_paths([script])  # the one file that the chart fetches, from this server
-    parts: Parts = {"query": gr.State({}), "bench": gr.State(""), "job": gr.State("")}
+    parts: Parts = {"query": gr.State({}), "trace_key": gr.State(""), "job": gr.State("")}
     plain(TUNE_HEADER)
     for name in ("message", "notice"):
         parts[name] = plain("", elem_classes=["tn-message"])
@@ -56,7 +53,7 @@ def _setting(parts: Parts) -> None:
                 interactive=True, min_width=100,
             )  # fmt: skip
             parts["rule"] = gr.Dropdown(
-                [(RULE_WORDS.get(name, name), name) for name in BUDGET_RULES],
+                [(RULE_TITLES[name].label, name) for name in BUDGET_RULES],
                 value="curvature", label="budget rule", elem_id="tn-rule", interactive=True,
                 min_width=100,
             )  # fmt: skip

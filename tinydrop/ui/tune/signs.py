@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from tinydrop.core.budget import Setting
+from tinydrop.core.numbers import exact_percent, macs_words
 from tinydrop.studies.sweep import Outcome
 from tinydrop.studies.trace import cautions
-from tinydrop.ui.kit.bench import Bench
+from tinydrop.ui.kit.traces import KnownTrace
 from tinydrop.ui.tune.series import cascade_outcomes
-from tinydrop.ui.tune.words import exact_percent, macs_words
 
 LOW_LEVEL = 4
 """A quarter of the patches or fewer."""
@@ -16,23 +16,23 @@ FEWEST_PICTURES = 30
 """Below this many pictures a share says too little to warn of it."""
 
 
-def signs_of_failure(bench: Bench, setting: Setting) -> tuple[str, ...]:
+def signs_of_failure(traced: KnownTrace, setting: Setting) -> tuple[str, ...]:
     """Return one sentence for each thing that goes wrong at this setting.
 
     Where pictures are few, only this and what is certain is said: no other setting is praised.
     """
-    few = cautions(bench.trace.label, bench.trace.provenance.classes)
-    outcome = bench.outcome(setting)
-    if bench.few:
+    few = cautions(traced.trace.label, traced.trace.provenance.classes)
+    outcome = traced.outcome(setting)
+    if traced.few:
         return (*few, *filter(None, [_dearer(outcome)]))
-    beside = bench.baselines(setting)
+    beside = traced.baselines(setting)
     return few + tuple(
         sentence
         for sentence in (
             _dearer(outcome),
-            _collapse(bench, setting),
+            _collapse(traced, setting),
             _guidance(outcome, beside["guidance"]),
-            _cascade(bench, setting, outcome),
+            _cascade(traced, setting, outcome),
             _random(outcome, beside.get("random")),
         )
         if sentence
@@ -48,8 +48,8 @@ def _dearer(outcome: Outcome) -> str:
     )
 
 
-def _collapse(bench: Bench, setting: Setting) -> str:
-    run = bench.run(setting)
+def _collapse(traced: KnownTrace, setting: Setting) -> str:
+    run = traced.run(setting)
     low = (run.level > 0) & (run.level <= LOW_LEVEL) & ~run.trace.unranked
     count = int(low.sum())
     if count < FEWEST_PICTURES:
@@ -74,10 +74,10 @@ def _guidance(outcome: Outcome, guidance: Outcome) -> str:
     )
 
 
-def _cascade(bench: Bench, setting: Setting, outcome: Outcome) -> str:
+def _cascade(traced: KnownTrace, setting: Setting, outcome: Outcome) -> str:
     better = [
         one
-        for one in cascade_outcomes(bench, setting)
+        for one in cascade_outcomes(traced, setting)
         if one.outcome.correct >= outcome.correct
         and one.outcome.total_macs < outcome.total_macs
         and one.outcome.exits < one.outcome.pictures
@@ -88,7 +88,7 @@ def _cascade(bench: Bench, setting: Setting, outcome: Outcome) -> str:
     return (
         f"A pure cascade beats dropping here: with tau {best.setting.tau:g} and every patch it is "
         f"right on {exact_percent(best.outcome.accuracy)} for "
-        f"{macs_words(best.outcome.macs, bench.full.macs)}."
+        f"{macs_words(best.outcome.macs, traced.full.macs)}."
     )
 
 

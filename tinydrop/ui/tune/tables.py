@@ -6,11 +6,12 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tinydrop.core.budget import Setting
+from tinydrop.core.budget import CONTROLS, Setting
+from tinydrop.core.numbers import exact_percent, macs_words
 from tinydrop.studies.calibration import ExitRegret
 from tinydrop.studies.sweep import Best
 from tinydrop.ui.kit.markup import escape
-from tinydrop.ui.tune.words import exact_percent, macs_words, setting_words
+from tinydrop.ui.tune.words import setting_words
 
 HARMFUL_SHOWN = 50
 
@@ -69,12 +70,7 @@ def baseline_table(rows: Sequence[BaselineRow], full_macs: float) -> str:
 
 def take_button(setting: Setting, label: str = "Take") -> str:
     """Return a button that puts a setting on the sliders."""
-    taken = {
-        "tau": setting.tau,
-        "gamma": setting.gamma,
-        "temperature": setting.temperature,
-        "rule": setting.rule,
-    }
+    taken = setting.as_dict(CONTROLS)
     return (
         f'<button type="button" class="td-button tn-take" data-take="{escape(json.dumps(taken))}" '
         f'aria-label="Take {escape(setting_words(setting))}">{escape(label)}</button>'

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tinydrop.core.budget import Setting
+from tinydrop.core.numbers import exact_percent
 from tinydrop.studies.calibration import F1Tau, Guarantee
 from tinydrop.ui.kit.markup import escape
 from tinydrop.ui.tune.tables import take_button
-from tinydrop.ui.tune.words import exact_percent
 
 
 def certified_part(exits: Guarantee, dropping: Guarantee, setting: Setting) -> str:

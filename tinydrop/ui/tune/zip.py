@@ -7,14 +7,14 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from tinydrop.data import ArchiveLimits
 from tinydrop.studies.errands import ErrandError, Runner, run_errand
 from tinydrop.studies.trace import Trace, read_trace
-from tinydrop.ui.kit.frames import alert
+from tinydrop.ui.kit.fragments import alert
 from tinydrop.ui.kit.lanes import HEAVY, line_part
 from tinydrop.ui.kit.markup import escape
+from tinydrop.ui.kit.page import Updates
 from tinydrop.ui.kit.turns import Turns
 
 MAX_MEGABYTES = 50
@@ -23,8 +23,6 @@ LIMITS = ArchiveLimits(
     entries=4 * MAX_PICTURES, entry_bytes=20_000_000, total_bytes=500_000_000, ratio=100.0
 )
 KIND = "trace"
-
-Updates = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -93,13 +91,13 @@ class Jobs:
                     "pictures": MAX_PICTURES, "limits": asdict(LIMITS),
                 }  # fmt: skip
                 now = Progress()
-                for told in self._runner("trace", wish, lambda: self._turns.stopped(job)):
-                    if "result" in told:
+                for message in self._runner("trace", wish, lambda: self._turns.stopped(job)):
+                    if "result" in message:
                         trace = read_trace(out)
                         yield finish(name, trace) | {"progress": done_part(name, len(trace))}
                         return
-                    if "total" in told:
-                        now = Progress(told["done"], told["total"], told["left"])
+                    if "total" in message:
+                        now = Progress(message["done"], message["total"], message["left"])
                     yield {"progress": progress_part(now)}
         except ErrandError as error:
             if self._turns.replaced(session, KIND, job):

@@ -35,27 +35,27 @@ from tinydrop.studies.quality import (
     table_path,
 )
 from tinydrop.studies.trace import Trace
-from tinydrop.ui.coherence.gallery_cards import Card, Said, opened_html
+from tinydrop.ui.coherence.gallery_cards import GalleryKnown, ShownAnswer, opened_html
 from tinydrop.ui.coherence.measures import measure_bars, verdict_line
-from tinydrop.ui.kit.bench import Benches
 from tinydrop.ui.kit.cache import BoundedCache
+from tinydrop.ui.kit.traces import TraceMaker
 
 Table = TypeVar("Table")
 
 
-class Collection:
+class GalleryMaker:
     """One trace with its tables; each table is there, or a sentence says why it is not."""
 
-    def __init__(self, benches: Benches, folder: Path | None = None) -> None:
+    def __init__(self, traces: TraceMaker, folder: Path | None = None) -> None:
         """Take the traces and where the tables lie; nothing is read before it is asked for."""
-        self._benches = benches
+        self._traces = traces
         self._folder = folder or asset("tables")
         self._levels: BoundedCache[int, Failures] = BoundedCache(BUDGET_LEVELS)
 
     @property
     def trace(self) -> Trace:
         """The bundled trace; TinyDropError if it cannot be read."""
-        return self._benches.bundled().trace
+        return self._traces.bundled().trace
 
     @property
     def grid(self) -> PatchGrid:
@@ -114,11 +114,11 @@ class Collection:
             return None
         return float((trace.guidance_rank[:pictures] == 0).mean())
 
-    def card(self, index: int, level: int) -> Card:
+    def card(self, index: int, level: int) -> GalleryKnown:
         """Return one picture of the trace at a level."""
         trace, found = self.trace, self.failures(level)
         moran, rank = float(found.moran[index]), float(found.moran_percentile[index])
-        return Card(
+        return GalleryKnown(
             index=index,
             label=self._name(trace.label[index]),
             selection=self.selection(index, level),
@@ -183,15 +183,15 @@ class Collection:
     def _name(self, class_index: Any) -> str:
         return self.trace.provenance.classes[int(class_index)]
 
-    def _said(self, index: int, level: int) -> Said:
+    def _said(self, index: int, level: int) -> ShownAnswer:
         trace, at = self.trace, level - 1
-        return Said(
+        return ShownAnswer(
             self._name(trace.target_class[index, at]),
             bool(trace.target_rank[index, at] == 0),
             float(trace.target_confidence[index, at]),
         )
 
-    def _drifted(self, index: int, level: int) -> dict[str, Said]:
+    def _drifted(self, index: int, level: int) -> dict[str, ShownAnswer]:
         """Return what the target says with each mode of positions but the right one."""
         drift, trace = self.drift, self.trace
         if isinstance(drift, str):
@@ -202,7 +202,7 @@ class Collection:
                 continue
             said = int(drift.aligned(mode, trace.picture_id[index : index + 1])[0, level - 1])
             if said >= 0:
-                found[mode] = Said(self._name(said), said == int(trace.label[index]))
+                found[mode] = ShownAnswer(self._name(said), said == int(trace.label[index]))
         return found
 
     def _raw(self, index: int) -> Saliency | None:

@@ -1,14 +1,13 @@
-"""One method of the duel, large: its tokens, its answer, its cost and its steps."""
+"""One method, large: its tokens, its answer, its cost and its steps."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tinydrop.core.numbers import millions, percent, share
 from tinydrop.core.results import Answer, Truth
-from tinydrop.pipeline.render import percent
-from tinydrop.ui.compare.tiles import cost_bar, fate
-from tinydrop.ui.compare.words import millions, share
+from tinydrop.ui.compare.method_cards import cost_bar, fate
 from tinydrop.ui.kit.markup import escape
 
 TOP = 3
@@ -16,7 +15,7 @@ BAR_WIDTH, BAR_GAP, BAR_HEIGHT = 30, 4, 30
 
 
 @dataclass(frozen=True, eq=False)
-class Opened:
+class Details:
     """What is shown large.
 
     Attributes:
@@ -48,8 +47,8 @@ class Opened:
     steps: tuple[tuple[str, int], ...]
 
 
-def opened_html(
-    one: Opened | None, full: Answer | None, full_macs: int, truth: Truth | None = None
+def details_html(
+    one: Details | None, full: Answer | None, full_macs: int, truth: Truth | None = None
 ) -> str:
     """Return a method large; a line that says so while nothing is known of it."""
     if one is None or full is None:
@@ -78,7 +77,7 @@ def said_html(
     absent: int,
     right: tuple[int, Truth] | None = None,
 ) -> str:
-    """Return in one sentence how the duel goes.
+    """Return in one sentence how the methods compare.
 
     Args:
         same: methods that name the full target's class.
@@ -116,7 +115,7 @@ def _top(answer: Answer) -> str:
     return f'<div class="td-tops cp-tops"><ol>{rows}</ol></div>'
 
 
-def _blocks(one: Opened) -> str:
+def _blocks(one: Details) -> str:
     """Return a bar per block: the patch tokens that it attends to, of all N."""
     if not one.blocks:
         return ""
@@ -132,16 +131,16 @@ def _blocks(one: Opened) -> str:
             f'height="{height:.1f}"/><text x="{x + BAR_WIDTH / 2}" y="{max(top - 4, 11):.1f}">'
             f'{tokens}</text><text x="{x + BAR_WIDTH / 2}" y="{floor + 14}">{block + 1}</text>'
         )
-    told = ", ".join(map(str, one.blocks))
+    spoken = ", ".join(map(str, one.blocks))
     return (
         '<figure class="cp-blocks"><figcaption class="td-hint">Patch tokens that each block '
         f"attends to, of {one.patches}</figcaption>"
         f'<svg viewBox="-1 0 {width + 2} {floor + 18}" role="img" aria-label="Patch tokens in the '
-        f'blocks: {told}">{bars}</svg></figure>'
+        f'blocks: {spoken}">{bars}</svg></figure>'
     )
 
 
-def _steps(one: Opened) -> str:
+def _steps(one: Details) -> str:
     if not one.steps:
         return ""
     return (

@@ -28,7 +28,7 @@ HELD = 6
 Value = TypeVar("Value")
 
 
-class Bench:
+class KnownTrace:
     """One trace at any setting, with its baselines; safe to share between threads."""
 
     def __init__(
@@ -125,25 +125,25 @@ class Bench:
         return cast(Value, known)
 
 
-class Benches:
+class TraceMaker:
     """The bundled trace, read when first asked for, and a bounded number of visitors' own."""
 
-    def __init__(self, load: Callable[[], Bench]) -> None:
-        """Take how the bundled bench is made."""
+    def __init__(self, load: Callable[[], KnownTrace]) -> None:
+        """Take how the bundled trace is made."""
         self._load = load
         self._lock = threading.Lock()
-        self._bundled: Bench | None = None
-        self._own: BoundedCache[str, Bench] = BoundedCache(HELD)
+        self._bundled: KnownTrace | None = None
+        self._own: BoundedCache[str, KnownTrace] = BoundedCache(HELD)
 
-    def bundled(self) -> Bench:
-        """Return the bundled bench; TinyDropError if its table cannot be read."""
+    def bundled(self) -> KnownTrace:
+        """Return the bundled trace; TinyDropError if its table cannot be read."""
         with self._lock:
             if self._bundled is None:
                 self._bundled = self._load()
             return self._bundled
 
-    def get(self, key: str) -> Bench:
-        """Return the bench of a key.
+    def get(self, key: str) -> KnownTrace:
+        """Return the trace of a key.
 
         Raises:
             TinyDropError: if a visitor's own one had to go in the meantime.
@@ -159,15 +159,15 @@ class Benches:
             )
         return own
 
-    def keep(self, title: str, trace: Trace) -> Bench:
+    def keep(self, title: str, trace: Trace) -> KnownTrace:
         """Hold a visitor's trace under a key that nobody can guess."""
-        bench = Bench(secrets.token_hex(16), title, trace, own=True)
-        self._own.put(bench.key, bench)
-        return bench
+        traced = KnownTrace(secrets.token_hex(16), title, trace, own=True)
+        self._own.put(traced.key, traced)
+        return traced
 
 
-def bundled_bench(pair: Pair, folder: Path | None = None) -> Bench:
-    """Return the bench of the pair's traces that come with the app.
+def bundled_traces(pair: Pair, folder: Path | None = None) -> KnownTrace:
+    """Return the pair's traces that come with the app.
 
     Args:
         pair: whose traces they must be.
@@ -186,4 +186,4 @@ def bundled_bench(pair: Pair, folder: Path | None = None) -> Bench:
     )
     trace = read_trace(folder / f"{pair.name}-gradcam.parquet", pair)
     title = "Comes with the app: the bundled pair on pictures that it was not trained on."
-    return Bench("bundled", title, trace, random=random, uniform=uniform)
+    return KnownTrace("bundled", title, trace, random=random, uniform=uniform)

@@ -1,6 +1,6 @@
 """What the pages ask for: pairs, pictures and answers, each computed once and kept for a while.
 
-No gradio in here. A ``Look`` says what a visitor wants to see; ``scene`` shows as much of it as is
+No gradio in here. A ``Look`` says what a visitor wants to see; ``known`` shows as much of it as is
 known without running a model; ``guide`` and ``answer`` run the models that are missing.
 """
 
@@ -8,22 +8,21 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
-from tinydrop.core.budget import Budget
 from tinydrop.core.errors import PictureError, TinyDropError
-from tinydrop.core.results import Answer, DropResult
+from tinydrop.core.results import Answer
 from tinydrop.core.selection import select_tokens
-from tinydrop.core.tokens import PatchGrid, Saliency, TokenSelection
+from tinydrop.core.tokens import PatchGrid, TokenSelection
 from tinydrop.data import Picture, View, open_picture
-from tinydrop.models.pairs import SHIPPED, Pair, load_pair
+from tinydrop.models.pairs import SHIPPED, load_pair
 from tinydrop.pipeline import Guide, Selected, TinyDrop
 from tinydrop.ui.kit.cache import BoundedCache
+from tinydrop.ui.kit.known import KnownLook
 from tinydrop.ui.kit.look import BUNDLED, Look
 
 UPLOAD_GONE = (
@@ -40,42 +39,7 @@ Ran = TypeVar("Ran")
 Progress = Callable[[str, float], None]
 
 
-@dataclass(frozen=True, eq=False)
-class Scene:
-    """All that is known of a look.
-
-    Attributes:
-        look: the wish.
-        guide: the guided picture.
-        grid: the target's patch grid.
-        budget: exit or K.
-        saliency: the map on the target's grid, also after an exit; None without one.
-        order: (N,) int64, from first to last kept; None for a map that cannot be ranked.
-        toggled: patches whose kept state differs from the ranking's because of a forced one.
-        result: the run; its target or full answer is None while not known.
-        key: names the kept set; changes whenever the target would see something else.
-        pair: who looks.
-    """
-
-    look: Look
-    guide: Guide
-    grid: PatchGrid
-    budget: Budget
-    saliency: Saliency | None
-    order: npt.NDArray[np.int64] | None
-    toggled: tuple[int, ...]
-    result: DropResult
-    key: str
-    pair: Pair
-
-    @property
-    def running(self) -> bool:
-        """Whether an answer of the target is still missing."""
-        waiting = self.result.target is None and not self.result.exited
-        return waiting or self.result.full is None
-
-
-class Studio:
+class LookMaker:
     """At most two pairs, and a bounded number of guided pictures and answers."""
 
     def __init__(self, load: Callable[[str, Progress | None], TinyDrop] | None = None) -> None:
@@ -211,15 +175,15 @@ class Studio:
 
     def _answer(self, look: Look) -> None:
         self.guide(look)
-        scene = self.scene(look)
-        if scene is None:
+        known = self.known(look)
+        if known is None:
             return
         pipeline = self.at_once(look.pair)
-        selection = scene.result.selection
+        selection = known.result.selection
         wanted: list[TokenSelection | None] = [None] if selection is None else [selection, None]
         for one in wanted:
-            if self.known(look, one) is None:
-                self._answers.put(_answer_key(look, one), pipeline.classify(scene.guide, one))
+            if self.known_answer(look, one) is None:
+                self._answers.put(_answer_key(look, one), pipeline.classify(known.guide, one))
 
     def ranking(self, look: Look) -> tuple[TinyDrop, Guide, Selected] | None:
         """Return a look's pipeline, its guided picture and its selector's ranking, if known."""
@@ -230,7 +194,7 @@ class Studio:
             return None
         return pipeline, guide, ranked
 
-    def known(
+    def known_answer(
         self, look: Look, selection: TokenSelection | None, positions: str = "right"
     ) -> Answer | None:
         """Return the target's answer on a kept set (None: every patch), if it ran before."""
@@ -245,13 +209,13 @@ class Studio:
             SettingError: if the target cannot run with these positions.
         """
         found = self.ranking(look)
-        if found is None or self.known(look, selection, positions) is not None:
+        if found is None or self.known_answer(look, selection, positions) is not None:
             return
         pipeline, guide, _ = found
         answer = pipeline.classify(guide, selection, positions=positions)
         self._answers.put(_answer_key(look, selection, positions), answer)
 
-    def scene(self, look: Look) -> Scene | None:
+    def known(self, look: Look) -> KnownLook | None:
         """Return what is known of a look without running a model; None before ``guide``.
 
         Raises:
@@ -268,17 +232,17 @@ class Studio:
         if not budget.exited:
             selected, toggled = _kept(ranked, grid, budget.num_keep, look)
         selection = None if selected is None else selected.selection
-        target = None if selection is None else self.known(look, selection)
+        target = None if selection is None else self.known_answer(look, selection)
         result = pipeline.assemble(
             guide,
             look.setting,
             look.selector,
             selected,
             target=target,
-            full=self.known(look, None),
+            full=self.known_answer(look, None),
         )
         key = "-".join(_answer_key(look, selection))
-        return Scene(
+        return KnownLook(
             look=look,
             guide=guide,
             grid=grid,

@@ -1,7 +1,8 @@
-"""What the Compare page compares: one picture under every method at one cost.
+"""What is known of a wish of the Compare page: one picture under every method at one cost.
 
-No gradio and no models in here: a ``Contest`` is what a visitor wants to see, a ``Bout`` and
-``Places`` are what is known of it; ``compare_arena`` makes one of the other.
+In three parts, since each follows from another control: ``KnownPicture`` (the picture alone),
+``Known`` (its methods at a level) and ``KnownPlaces`` (one drop after each block, at a level).
+No gradio and no models in here.
 """
 
 from __future__ import annotations
@@ -16,43 +17,14 @@ from PIL import Image
 from tinydrop.core.results import Answer, Truth
 from tinydrop.core.tokens import PatchGrid
 from tinydrop.models.pairs import Student
-from tinydrop.studies.comparison import REFERENCE, Contender, SlimContender
+from tinydrop.studies.comparison import Contender, SlimContender
 from tinydrop.ui.compare.words import step_words
-from tinydrop.ui.kit.look import Look
 
 Ints = npt.NDArray[np.int64]
 
 
-@dataclass(frozen=True)
-class Contest:
-    """One visitor's wish.
-
-    Attributes:
-        look: picture and pair; of its setting only the temperature plays a part, in how sure the
-            guidance is, and its selector none.
-        opened: what is shown large: a method, a student, ``target`` or ``guidance``.
-    """
-
-    look: Look
-    opened: str = REFERENCE
-
-    @property
-    def temperature(self) -> float:
-        """T of the guidance's probabilities, the same as on the Explore page."""
-        return self.look.setting.temperature
-
-    def said(self, one: Entrant) -> Answer:
-        """Return an entrant's answer as the page shows it: the guidance's at the setting's T.
-
-        The target's, and those of what runs in its place, are raw.
-        """
-        if one.key != "guidance":
-            return one.answer
-        return replace(one.answer, temperature=self.temperature)
-
-
 @dataclass(frozen=True, eq=False)
-class Entrant:
+class MethodRun:
     """One way to answer the picture.
 
     Attributes:
@@ -79,7 +51,7 @@ class Entrant:
     blocks_run: Ints | None = None
 
     @classmethod
-    def of(cls, one: Contender) -> Entrant:
+    def of(cls, one: Contender) -> MethodRun:
         """Return a method on the picture."""
         plan = one.plan
         return cls(
@@ -95,8 +67,18 @@ class Entrant:
         )
 
 
+def said(one: MethodRun, wish: Wish) -> Answer:
+    """Return a method's answer as the page shows it: the guidance's at the wish's temperature.
+
+    The target's, and those of what runs in its place, are raw.
+    """
+    if one.key != "guidance":
+        return one.answer
+    return replace(one.answer, temperature=wish.temperature)
+
+
 @dataclass(frozen=True, eq=False)
-class Still:
+class KnownPicture:
     """What only another picture changes.
 
     Attributes:
@@ -113,8 +95,8 @@ class Still:
     crop: Image.Image
     grid: PatchGrid
     depth: int
-    yardsticks: tuple[Entrant, Entrant]
-    students: tuple[Entrant, ...]
+    yardsticks: tuple[MethodRun, MethodRun]
+    students: tuple[MethodRun, ...]
     slims: tuple[SlimContender, ...]
     pictures: Mapping[str, str]
     truth: Truth | None = None
@@ -131,7 +113,7 @@ class Still:
 
 
 @dataclass(frozen=True, eq=False)
-class Bout:
+class Known:
     """Every method on the picture at one level.
 
     Attributes:
@@ -144,13 +126,13 @@ class Bout:
 
     level: int
     budget: int
-    methods: Mapping[str, Entrant]
+    methods: Mapping[str, MethodRun]
     absent: Mapping[str, int | None]
     pictures: Mapping[str, str]
 
 
 @dataclass(frozen=True, eq=False)
-class Places:
+class KnownPlaces:
     """One drop after each number of blocks, by each ranker, at one level.
 
     Attributes:
@@ -163,10 +145,10 @@ class Places:
     budget: int
     keeps: tuple[int | None, ...]
     least: tuple[int, ...]
-    found: Mapping[tuple[str, int], Entrant]
+    found: Mapping[tuple[str, int], MethodRun]
 
 
-def student_entrant(student: Student, one: SlimContender) -> Entrant:
+def student_run(student: Student, one: SlimContender) -> MethodRun:
     """Return a trained student on the picture; each patch belongs to the token that takes most."""
     plan = student.card.plan
     blocks = tuple(
@@ -184,7 +166,7 @@ def student_entrant(student: Student, one: SlimContender) -> Entrant:
     run = np.full(groups.size, plan.depth)
     for after, composed in reversed(list(zip(plan.after, one.composed, strict=True))):
         run[composed.max(axis=0) <= 0] = after
-    return Entrant(
+    return MethodRun(
         key=one.name, answer=one.answer, macs=one.macs, blocks=blocks, steps=steps,
         left=one.tokens[-1], groups=groups, blocks_run=run,
     )  # fmt: skip

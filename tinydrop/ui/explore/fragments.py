@@ -11,6 +11,7 @@ from pathlib import Path
 
 import tinydrop
 from tinydrop.core.results import Truth
+from tinydrop.core.selection import SELECTOR_TITLES
 from tinydrop.data import Picture, View
 from tinydrop.models.pairs import PRESETS, SHIPPED, Pair
 from tinydrop.pipeline.render import decision_parts, overlay_image, plain_text
@@ -24,31 +25,29 @@ from tinydrop.ui.explore.cards import (
 from tinydrop.ui.explore.links import query_of
 from tinydrop.ui.explore.snippets import python_snippet
 from tinydrop.ui.kit.curve import budget_curve, budget_formula
-from tinydrop.ui.kit.frames import NOT_YET, STAGE_SIDE
+from tinydrop.ui.kit.fragments import NOT_YET, STAGE_SIDE, Fragments, credit, seen_in
+from tinydrop.ui.kit.known import KnownLook
 from tinydrop.ui.kit.lanes import QUICK_LANE, line_part
 from tinydrop.ui.kit.look import BUNDLED, Look
 from tinydrop.ui.kit.markup import data_uri, escape
 from tinydrop.ui.kit.samples import Sample, truth_line
 from tinydrop.ui.kit.stage import map_layer, mask_layer, picture_layer
-from tinydrop.ui.kit.studio import Scene
-from tinydrop.ui.kit.texts import FAILED, SELECTOR_NOTES
-
-Frame = dict[str, str]
+from tinydrop.ui.kit.texts import FAILED
 
 
-def moving(
-    scene: Scene,
+def setting_parts(
+    known: KnownLook,
     accounting: str = ACCOUNTING[0],
     note: str = "",
     failure: str | None = None,
     measured: str = "",
     truth: Truth | None = None,
     times: str = "",
-) -> Frame:
+) -> Fragments:
     """Return what a slider may change: mask, decision, cost, answers, curve and links.
 
     Args:
-        scene: what is known of the look.
+        known: what is known of the look.
         accounting: how the saliency step is counted.
         note: where the target's answer comes from.
         failure: why the target could not run; None where it can.
@@ -56,29 +55,29 @@ def moving(
         truth: what the picture shows, where that is known.
         times: what the kept patches cost in time, as HTML.
     """
-    look, result = scene.look, scene.result
+    look, result = known.look, known.result
     pending, place = "", ""
-    if scene.running and failure is None:
-        pending = f' data-pending="{scene.key}"'
+    if known.running and failure is None:
+        pending = f' data-pending="{known.key}"'
         place = f'<p class="td-state td-place">{line_part(QUICK_LANE, None)}</p>'
-    if scene.running:
+    if known.running:
         note = failure or "Target running…"
     card = decision_card(result, note, stopped=failure is not None, truth=truth)
     return {
         "mask": mask_layer(
-            scene.grid, result.selection, _on(scene, look.forced_in), _on(scene, look.forced_out)
+            known.grid, result.selection, _on(known, look.forced_in), _on(known, look.forced_out)
         ),
         "decision": f"<div{pending}>{card}{place}</div>",
         "cost": cost_card(result, accounting, times),
         "cost_formula": cost_formula(result, accounting),
-        "answers": answers_card(result, scene.pair.groups),
-        "curve": budget_curve(look.setting, scene.budget, result.patches) + measured,
-        "budget_formula": budget_formula(look.setting, scene.budget, result.patches),
-        "actions": _links(scene),
+        "answers": answers_card(result, known.pair.groups),
+        "curve": budget_curve(look.setting, known.budget, result.patches) + measured,
+        "budget_formula": budget_formula(look.setting, known.budget, result.patches),
+        "actions": _links(known),
     }
 
 
-def waiting(key: int, *, failed: bool, ahead: int = 0) -> str:
+def waiting_card(key: int, *, failed: bool, ahead: int = 0) -> str:
     """Return the decision card while not even the guidance has looked.
 
     Args:
@@ -95,17 +94,17 @@ def waiting(key: int, *, failed: bool, ahead: int = 0) -> str:
     )
 
 
-def arriving(
+def arriving_parts(
     look: Look, picture: Picture, view: View, pair: Pair, sample: Sample | None, ahead: int
-) -> Frame:
+) -> Fragments:
     """Return the page for a picture that no model has seen: itself, and nothing of the last one.
 
     It is dimmed as long as the decision card says that it waits; see explore.css.
     """
     return {
-        "picture": picture_layer(view.crop(picture, STAGE_SIDE), _seen(look, sample)),
+        "picture": picture_layer(view.crop(picture, STAGE_SIDE), seen_in(look, sample)),
         "credit": f'<p class="td-hint">{escape(_credit(look, sample, pair))}</p>',
-        "decision": waiting(hash(look), failed=False, ahead=ahead),
+        "decision": waiting_card(hash(look), failed=False, ahead=ahead),
         "actions": links(look),
         **dict.fromkeys(("map", "mask", "cost_formula", "budget_formula"), ""),
         **dict.fromkeys(("cost", "answers", "curve"), NOT_YET),
@@ -131,15 +130,15 @@ def fetching(pair: str, doing: str, share: float | None = None, *, asks: bool = 
     )
 
 
-def still(scene: Scene, sample: Sample | None) -> Frame:
+def picture_parts(known: KnownLook, sample: Sample | None) -> Fragments:
     """Return what only another picture, pair or selector changes: picture, map and their notes."""
-    crop = scene.guide.view.crop(scene.guide.picture, STAGE_SIDE)
-    credit = _credit(scene.look, sample, scene.pair)
+    crop = known.guide.view.crop(known.guide.picture, STAGE_SIDE)
+    whose = _credit(known.look, sample, known.pair)
     return {
-        "picture": picture_layer(crop, _seen(scene.look, sample)),
-        "map": map_layer(scene.grid, scene.saliency, scene.order),
-        "credit": f'<p class="td-hint">{escape(credit)}{_layer(scene)}</p>',
-        "selector_note": selector_note(scene.look.selector),
+        "picture": picture_layer(crop, seen_in(known.look, sample)),
+        "map": map_layer(known.grid, known.saliency, known.order),
+        "credit": f'<p class="td-hint">{escape(whose)}{_layer(known)}</p>',
+        "selector_note": selector_note(known.look.selector),
     }
 
 
@@ -152,7 +151,7 @@ def pair_note(pair: str) -> str:
 
 def selector_note(selector: str) -> str:
     """Return one line on what the selector keeps."""
-    return f'<p class="td-hint">{escape(SELECTOR_NOTES[selector])}</p>'
+    return f'<p class="td-hint">{escape(SELECTOR_TITLES[selector].note)}</p>'
 
 
 def foot(pair: Pair) -> str:
@@ -167,19 +166,19 @@ def foot(pair: Pair) -> str:
     )
 
 
-def saved_png(scene: Scene, at: int, truth: Truth | None = None) -> str:
+def saved_png(known: KnownLook, at: int, truth: Truth | None = None) -> str:
     """Return the overlay with its caption as a link that downloads it; ``at`` makes it new."""
-    crop = scene.guide.view.crop(scene.guide.picture, STAGE_SIDE)
-    caption = plain_text(decision_parts(scene.result, truth))
-    picture = overlay_image(crop, scene.saliency, scene.result.selection, caption=caption)
-    return _file(data_uri(picture), f"{_stem(scene)}-tinydrop.png", at)
+    crop = known.guide.view.crop(known.guide.picture, STAGE_SIDE)
+    caption = plain_text(decision_parts(known.result, truth))
+    picture = overlay_image(crop, known.saliency, known.result.selection, caption=caption)
+    return _file(data_uri(picture), f"{_stem(known)}-tinydrop.png", at)
 
 
-def saved_json(scene: Scene, at: int) -> str:
+def saved_json(known: KnownLook, at: int) -> str:
     """Return the result as JSON, as a link that downloads it; ``at`` makes it new."""
-    text = json.dumps(scene.result.to_dict(), indent=1).encode()
+    text = json.dumps(known.result.to_dict(), indent=1).encode()
     address = f"data:application/json;base64,{base64.b64encode(text).decode()}"
-    return _file(address, f"{_stem(scene)}-tinydrop.json", at)
+    return _file(address, f"{_stem(known)}-tinydrop.json", at)
 
 
 def _file(address: str, name: str, at: int) -> str:
@@ -188,36 +187,31 @@ def _file(address: str, name: str, at: int) -> str:
     )
 
 
-def _stem(scene: Scene) -> str:
+def _stem(known: KnownLook) -> str:
     """Return the picture's name without its kind, of letters that every file system takes."""
-    return re.sub(r"[^A-Za-z0-9_-]+", "-", Path(scene.look.name).stem)[:60] or "picture"
-
-
-def _seen(look: Look, sample: Sample | None) -> str:
-    return f"{look.name}, the part that the models see" if sample is None else sample.alt
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", Path(known.look.name).stem)[:60] or "picture"
 
 
 def _credit(look: Look, sample: Sample | None, pair: Pair) -> str:
-    if sample is None:
-        return f"Your picture: {look.name}"
-    return f"{sample.title}, {sample.credit}; {truth_line(sample, pair)}"
+    truth = "" if sample is None else f"; {truth_line(sample, pair)}"
+    return f"{credit(look, sample)}{truth}"
 
 
-def _layer(scene: Scene) -> str:
-    if scene.saliency is None:
+def _layer(known: KnownLook) -> str:
+    if known.saliency is None:
         return ""
-    return f". Map read from {escape(scene.saliency.layer)} of the guidance."
+    return f". Map read from {escape(known.saliency.layer)} of the guidance."
 
 
-def _on(scene: Scene, patches: frozenset[int]) -> list[int]:
+def _on(known: KnownLook, patches: frozenset[int]) -> list[int]:
     """Return the patches that lie on this grid; after an exit none is shown."""
-    return [] if scene.result.exited else [p for p in patches if p < scene.grid.num_patches]
+    return [] if known.result.exited else [p for p in patches if p < known.grid.num_patches]
 
 
-def _links(scene: Scene) -> str:
-    look = scene.look
+def _links(known: KnownLook) -> str:
+    look = known.look
     snippet = python_snippet(
-        scene.result, look.sample or look.name, scene.toggled, sample=look.sample is not None
+        known.result, look.sample or look.name, known.toggled, sample=look.sample is not None
     )
     return links(look, snippet)
 

@@ -26,14 +26,15 @@ from tinydrop.studies.comparison import (
     plan_within,
     slim,
 )
-from tinydrop.ui.compare.bout import Bout, Entrant, Places, Still, student_entrant
+from tinydrop.ui.compare.known import Known, KnownPicture, KnownPlaces, MethodRun, student_run
 from tinydrop.ui.compare.tokens import tokens_image
 from tinydrop.ui.compare.words import RANKERS
 from tinydrop.ui.kit.cache import BoundedCache
 from tinydrop.ui.kit.look import BUNDLED, Look
+from tinydrop.ui.kit.maker import LookMaker
 from tinydrop.ui.kit.markup import data_uri
 from tinydrop.ui.kit.samples import known_truth
-from tinydrop.ui.kit.studio import Studio
+from tinydrop.ui.kit.texts import BUSY
 
 TILE_SIDE, LARGE_SIDE = 128, 384
 SLICE_SECONDS = 0.4
@@ -42,34 +43,34 @@ Key = tuple[str, str]
 _Work = tuple[str, str, int, str]
 
 
-class Arena:
-    """Bouts over one studio; holds nothing of a visitor but bounded small pictures and answers."""
+class Maker:
+    """Makes what is known of a wish; holds only bounded small pictures and answers."""
 
     def __init__(
         self,
-        studio: Studio,
+        looks: LookMaker,
         students: Sequence[Path] | None = None,
         seconds: float = SLICE_SECONDS,
     ) -> None:
-        """Take the studio, where its bundled pair's students lie, and how long a run may take.
+        """Take the maker of looks, where the bundled pair's students lie, and a run's longest time.
 
         Without ``students`` they are those that come with the project.
         """
-        self.studio = studio
+        self.looks = looks
         self._seconds = seconds
         self._lock = threading.Lock()
         self._working: BoundedCache[_Work, Iterator[None]] = BoundedCache(32)
         self._steps: BoundedCache[_Work, int] = BoundedCache(64)
         self._folders = tuple(bundled_students() if students is None else students)
-        self._stills: BoundedCache[Key, Still] = BoundedCache(32)
-        self._bouts: BoundedCache[tuple[str, str, int], Bout] = BoundedCache(256)
-        self._places: BoundedCache[tuple[str, str, int], Places] = BoundedCache(256)
-        self._large: BoundedCache[Entrant, str] = BoundedCache(256)
+        self._pictures: BoundedCache[Key, KnownPicture] = BoundedCache(32)
+        self._levels: BoundedCache[tuple[str, str, int], Known] = BoundedCache(256)
+        self._places: BoundedCache[tuple[str, str, int], KnownPlaces] = BoundedCache(256)
+        self._large: BoundedCache[MethodRun, str] = BoundedCache(256)
 
     @cached_property
     def students(self) -> tuple[Student, ...]:
         """The students of the bundled pair whose folders are there and fit; read once."""
-        pair, found = self.studio.pipeline(BUNDLED).pair, []
+        pair, found = self.looks.pipeline(BUNDLED).pair, []
         for folder in self._folders:
             if folder.is_dir():
                 try:
@@ -78,30 +79,30 @@ class Arena:
                     continue
         return tuple(found)
 
-    def still(self, look: Look) -> Still | None:
+    def picture(self, look: Look) -> KnownPicture | None:
         """Return what only another picture changes; None before ``run``."""
-        return self._stills.get(_key(look))
+        return self._pictures.get(_key(look))
 
-    def bout(self, look: Look, level: int) -> Bout | None:
+    def known(self, look: Look, level: int) -> Known | None:
         """Return every method at a level; None before ``run``."""
-        return self._bouts.get((*_key(look), level))
+        return self._levels.get((*_key(look), level))
 
-    def places(self, look: Look, level: int) -> Places | None:
+    def places(self, look: Look, level: int) -> KnownPlaces | None:
         """Return every place to drop at a level; None before ``run`` went so far."""
         return self._places.get((*_key(look), level))
 
-    def large(self, still: Still, one: Entrant) -> str:
+    def large(self, picture: KnownPicture, one: MethodRun) -> str:
         """Return what became of the patches, large, as a data address; drawn once."""
         known = self._large.get(one)
         if known is None:
-            known = data_uri(_draw(still, one), "JPEG")
+            known = data_uri(_draw(picture, one), "JPEG")
             self._large.put(one, known)
         return known
 
     def missing(self, look: Look, level: int) -> tuple[str, ...]:
-        """Return what ``run`` would run next, and after it: the bout comes before the places."""
+        """Return what ``run`` would run next, and after it: the methods come before the places."""
         there = (
-            ("bout", self.still(look) is not None and self.bout(look, level) is not None),
+            ("methods", self.picture(look) is not None and self.known(look, level) is not None),
             ("places", self.places(look, level) is not None),
         )
         return tuple(name for name, known in there if not known)
@@ -127,8 +128,8 @@ class Arena:
         wanted = self.missing(look, level)
         if not wanted:
             return
-        self.studio.guide(look)
-        found = self.studio.ranking(look)
+        self.looks.guide(look)
+        found = self.looks.ranking(look)
         if found is None:
             return
         drop, guide, _ = found
@@ -136,7 +137,7 @@ class Arena:
         with self._lock:
             work = self._working.get(key)
             if work is None:
-                make = self._bout_steps if wanted[0] == "bout" else self._place_steps
+                make = self._method_steps if wanted[0] == "methods" else self._place_steps
                 work = make(look, level, drop, guide)
                 self._working.put(key, work)
             self._work(key, work, hurry)
@@ -154,35 +155,35 @@ class Arena:
             raise
         self._working.drop(key)
 
-    def _bout_steps(self, look: Look, level: int, drop: TinyDrop, guide: Guide) -> Iterator[None]:
-        still = self.still(look)
-        if still is None:
-            still = self._make_still(look, drop, guide)
-            self._stills.put(_key(look), still)
+    def _method_steps(self, look: Look, level: int, drop: TinyDrop, guide: Guide) -> Iterator[None]:
+        picture = self.picture(look)
+        if picture is None:
+            picture = self._make_picture(look, drop, guide)
+            self._pictures.put(_key(look), picture)
             yield
-        if self.bout(look, level) is None:
-            bout = yield from _bout(drop, guide, still, level)
-            self._bouts.put((*_key(look), level), bout)
+        if self.known(look, level) is None:
+            known = yield from _known(drop, guide, picture, level)
+            self._levels.put((*_key(look), level), known)
 
     def _place_steps(self, look: Look, level: int, drop: TinyDrop, guide: Guide) -> Iterator[None]:
         places = yield from _places(drop, guide, level)
         self._places.put((*_key(look), level), places)
 
-    def _make_still(self, look: Look, drop: TinyDrop, guide: Guide) -> Still:
-        self.studio.classify(look, None)
-        full = self.studio.known(look, None)
+    def _make_picture(self, look: Look, drop: TinyDrop, guide: Guide) -> KnownPicture:
+        self.looks.classify(look, None)
+        full = self.looks.known_answer(look, None)
         if full is None:
-            raise TinyDropError("The app is very busy with other pictures; try again in a moment.")
+            raise TinyDropError(BUSY)
         spec = drop.pair.target.spec
         grid, everything = spec.grid, spec.grid.num_patches
         whole = budget_of(spec, BUDGET_LEVELS)
         yardsticks = (
-            Entrant("target", full, whole, blocks=(everything,) * spec.depth, left=everything),
-            Entrant("guidance", guide.answer, 0, drop.cost(0).guidance),
+            MethodRun("target", full, whole, blocks=(everything,) * spec.depth, left=everything),
+            MethodRun("guidance", guide.answer, 0, drop.cost(0).guidance),
         )
         slims = tuple(slim(one.model, drop, guide) for one in self.students)
         students = tuple(
-            student_entrant(student, one) for student, one in zip(self.students, slims, strict=True)
+            student_run(student, one) for student, one in zip(self.students, slims, strict=True)
         )
         unit = max(4, LARGE_SIDE // max(grid.rows, grid.cols))
         crop = guide.view.crop(guide.picture, 2 * LARGE_SIDE).resize(
@@ -190,20 +191,20 @@ class Arena:
         )
         small = _small(crop, grid.rows, grid.cols)
         plain = data_uri(small, "JPEG")
-        still = Still(crop, grid, spec.depth, yardsticks, students, slims, {})
+        picture = KnownPicture(crop, grid, spec.depth, yardsticks, students, slims, {})
         pictures = {one.key: plain for one in yardsticks}
-        pictures |= {one.key: data_uri(_draw(still, one, small), "JPEG") for one in students}
+        pictures |= {one.key: data_uri(_draw(picture, one, small), "JPEG") for one in students}
         truth = known_truth(look.sample, drop.pair)
-        return replace(still, pictures=pictures, truth=truth)
+        return replace(picture, pictures=pictures, truth=truth)
 
 
-def _draw(still: Still, one: Entrant, crop: Image.Image | None = None) -> Image.Image:
+def _draw(picture: KnownPicture, one: MethodRun, crop: Image.Image | None = None) -> Image.Image:
     """Return what became of a picture's patches under an entrant, as large as the crop."""
-    crop, grid = crop or still.crop, still.grid
+    crop, grid = crop or picture.crop, picture.grid
     if one.groups is None or one.blocks_run is None:
         return crop
     cell = crop.width // grid.cols
-    return tokens_image(crop, grid, one.groups, one.blocks_run, still.depth, cell=cell)
+    return tokens_image(crop, grid, one.groups, one.blocks_run, picture.depth, cell=cell)
 
 
 def _small(crop: Image.Image, rows: int, cols: int) -> Image.Image:
@@ -211,25 +212,27 @@ def _small(crop: Image.Image, rows: int, cols: int) -> Image.Image:
     return crop.resize((cols * cell, rows * cell), Image.Resampling.LANCZOS)
 
 
-def _bout(drop: TinyDrop, guide: Guide, still: Still, level: int) -> Generator[None, None, Bout]:
+def _known(
+    drop: TinyDrop, guide: Guide, picture: KnownPicture, level: int
+) -> Generator[None, None, Known]:
     spec = drop.pair.target.spec
     budget = budget_of(spec, level)
     methods, absent, pictures = {}, {}, {}
-    small = _small(still.crop, still.grid.rows, still.grid.cols)
+    small = _small(picture.crop, picture.grid.rows, picture.grid.cols)
     for name in METHODS:
         plan = plan_within(spec, name, budget)
         if plan is not None and why_not_reducible(drop.pair.target, plan) is None:
-            (one,) = map(Entrant.of, duel(drop, guide, budget, (name,)))
+            (one,) = map(MethodRun.of, duel(drop, guide, budget, (name,)))
             methods[name] = one
-            pictures[name] = data_uri(_draw(still, one, small), "JPEG")
+            pictures[name] = data_uri(_draw(picture, one, small), "JPEG")
         else:
             plans = costed_plans(spec, name)
             absent[name] = plans[0][0] if plans and plans[0][0] > budget else None
         yield
-    return Bout(level, budget, methods, absent, pictures)
+    return Known(level, budget, methods, absent, pictures)
 
 
-def _places(drop: TinyDrop, guide: Guide, level: int) -> Generator[None, None, Places]:
+def _places(drop: TinyDrop, guide: Guide, level: int) -> Generator[None, None, KnownPlaces]:
     spec = drop.pair.target.spec
     budget, patches = budget_of(spec, level), spec.grid.num_patches
     keeps: list[int | None] = []
@@ -243,13 +246,13 @@ def _places(drop: TinyDrop, guide: Guide, level: int) -> Generator[None, None, P
             if own is not None:
                 selector = None if by == "attention" else ranker
                 one = contend(drop, guide, ranker, own, selector=selector)
-                found[ranker, block] = Entrant.of(one)
+                found[ranker, block] = MethodRun.of(one)
                 yield
     least = tuple(
         plan_macs(spec, drop_plan(patches, spec.depth, 1, block)).total
         for block in range(spec.depth)
     )
-    return Places(budget, tuple(keeps), least, found)
+    return KnownPlaces(budget, tuple(keeps), least, found)
 
 
 def _key(look: Look) -> Key:

@@ -1,7 +1,6 @@
-"""What the Coherence page compares: one picture, K patches, many ways to choose and place them.
+"""What is known of a wish of the Coherence page: K patches of one picture, chosen and placed.
 
-No gradio and no models in here: a ``Study`` is what a visitor wants to see, a ``Comparison`` what
-is known of it; ``coherence_comparer`` makes one of the other.
+No gradio and no models in here.
 """
 
 from __future__ import annotations
@@ -15,57 +14,15 @@ from PIL import Image
 
 from tinydrop.core.budget import num_keep
 from tinydrop.core.coherence import Entry
-from tinydrop.core.errors import SettingError
 from tinydrop.core.results import Answer, Truth, softmax
 from tinydrop.core.tokens import PatchGrid, Saliency, TokenSelection
 from tinydrop.pipeline import Guide
 from tinydrop.studies.quality import Film, area_under, film_frames, kept_counts
-from tinydrop.ui.kit.look import Look
-
-ARRANGEMENTS = (
-    "gradcam", "coherent", "coverage", "scattered", "random", "uniform", "centre", "inverse",
-)  # fmt: skip
-"""The selectors that the page sets side by side, Grad-CAM's own first."""
-
-PAINTED = "painted"
-
-
-@dataclass(frozen=True)
-class Study:
-    """One visitor's wish.
-
-    Attributes:
-        look: picture and pair; its selector is the arrangement, its setting plays no part.
-        positions: where the kept patches on the stage get their positions from.
-        painted: the patches that were painted by hand, or None.
-        by_hand: whether the painted set is on the stage, and not the arrangement.
-        pinned: whether the painted set stays when another picture is chosen.
-        filming: whether every K of the arrangement is being asked for.
-    """
-
-    look: Look
-    positions: str = "right"
-    painted: frozenset[int] | None = None
-    by_hand: bool = False
-    pinned: bool = False
-    filming: bool = False
-
-    def __post_init__(self) -> None:
-        if self.look.selector not in ARRANGEMENTS:
-            raise SettingError(
-                f"There is no arrangement {self.look.selector!r}; choose one of those shown."
-            )
-        if self.by_hand and not self.painted:
-            raise SettingError("The target needs at least one patch; paint one of them.")
-
-    @property
-    def arrangement(self) -> str:
-        """The selector whose patches are compared with what is painted."""
-        return self.look.selector
+from tinydrop.ui.coherence.wish import Wish
 
 
 @dataclass(frozen=True, eq=False)
-class Tile:
+class KeptAnswer:
     """One kept set, where its patches are placed, and what the target says if that is known."""
 
     name: str
@@ -75,7 +32,7 @@ class Tile:
 
 
 @dataclass(frozen=True, eq=False)
-class Still:
+class KnownPicture:
     """What only another picture or pair changes.
 
     Attributes:
@@ -92,11 +49,11 @@ class Still:
 
 
 @dataclass(frozen=True, eq=False)
-class Comparison:
+class Known:
     """All that is known of a study at one level.
 
     Attributes:
-        study: the wish.
+        wish: the wish.
         level: 1..16.
         guide: the guided picture.
         grid: the target's patch grid.
@@ -110,24 +67,24 @@ class Comparison:
         modes: the stage's patches at each kind of position.
         levels: (level, tile) of the arrangement for every K that a level gives.
         deletions: the same for what is left when its first N - K patches are dropped.
-        still: what does not move.
+        picture: what does not move.
     """
 
-    study: Study
+    wish: Wish
     level: int
     guide: Guide
     grid: PatchGrid
     modes_allowed: tuple[str, ...]
     saliency: Saliency
     order: npt.NDArray[np.int64] | None
-    base: Tile
-    stage: Tile
-    full: Tile
-    arrangements: tuple[Tile, ...]
-    modes: tuple[Tile, ...]
-    levels: tuple[tuple[int, Tile], ...]
-    deletions: tuple[tuple[int, Tile], ...]
-    still: Still
+    base: KeptAnswer
+    stage: KeptAnswer
+    full: KeptAnswer
+    arrangements: tuple[KeptAnswer, ...]
+    modes: tuple[KeptAnswer, ...]
+    levels: tuple[tuple[int, KeptAnswer], ...]
+    deletions: tuple[tuple[int, KeptAnswer], ...]
+    picture: KnownPicture
 
     @property
     def num_keep(self) -> int:
@@ -137,16 +94,16 @@ class Comparison:
     @property
     def problem(self) -> str | None:
         """Why the map that chose the stage's patches cannot be ranked; None where it can."""
-        unranked = self.order is None and not self.study.by_hand
+        unranked = self.order is None and not self.wish.by_hand
         return self.saliency.problem if unranked else None
 
     @property
-    def urgent(self) -> tuple[Tile, ...]:
+    def urgent(self) -> tuple[KeptAnswer, ...]:
         """What the stage waits for."""
         return unknown((self.stage, self.base, self.full))
 
     @property
-    def rest(self) -> tuple[Tile, ...]:
+    def rest(self) -> tuple[KeptAnswer, ...]:
         """What can wait until the slider rests."""
         both = (tile for _, tile in (*self.levels, *self.deletions))
         return unknown((*self.arrangements, *self.modes, *both))
@@ -171,16 +128,16 @@ class Comparison:
         return found[0], found[1]
 
 
-def film_of(comparison: Comparison, tiles: tuple[Tile, ...]) -> Film | None:
+def film_of(known: Known, tiles: tuple[KeptAnswer, ...]) -> Film | None:
     """Return the film of tiles with rising K, the last one with every patch; None if unfinished."""
-    grid, order = comparison.grid, comparison.order
-    known = [(one.selection.num_keep, one.answer) for one in tiles if one.answer is not None]
-    if order is None or not tiles or len(known) < len(tiles):
+    grid, order = known.grid, known.order
+    answered = [(one.selection.num_keep, one.answer) for one in tiles if one.answer is not None]
+    if order is None or not tiles or len(answered) < len(tiles):
         return None
-    frames = tuple(film_frames(grid, order, known))
-    return Film(grid, comparison.study.arrangement, frames)
+    frames = tuple(film_frames(grid, order, answered))
+    return Film(grid, known.wish.arrangement, frames)
 
 
-def unknown(tiles: tuple[Tile, ...]) -> tuple[Tile, ...]:
+def unknown(tiles: tuple[KeptAnswer, ...]) -> tuple[KeptAnswer, ...]:
     """Return the tiles whose answer is not known."""
     return tuple(tile for tile in tiles if tile.answer is None)

@@ -1,13 +1,12 @@
-"""The duel as small multiples: what each method made of the picture, its answer and its cost."""
+"""The methods as small multiples: what each method made of the picture, its answer and its cost."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tinydrop.core.numbers import percent, share
 from tinydrop.core.results import Answer, Truth
-from tinydrop.pipeline.render import percent
-from tinydrop.ui.compare.words import share
 from tinydrop.ui.kit.agreement import agreement
 from tinydrop.ui.kit.markup import escape
 
@@ -15,7 +14,7 @@ WAITING = '<p class="td-waiting">The target is running under each method…</p>'
 
 
 @dataclass(frozen=True, eq=False)
-class Tile:
+class MethodCard:
     """One method on the picture.
 
     Attributes:
@@ -47,11 +46,11 @@ class Section:
 
     title: str
     note: str
-    tiles: tuple[Tile, ...]
+    tiles: tuple[MethodCard, ...]
     narrow: bool = False
 
 
-def tiles_html(
+def method_cards_html(
     sections: Sequence[Section],
     full: Answer | None,
     full_macs: int,
@@ -98,7 +97,7 @@ def cost_bar(macs: int, guide: int, full_macs: int) -> str:
     return f'<span class="cp-bar" aria-hidden="true">{parts}</span>'
 
 
-def _tile(tile: Tile, full: Answer, full_macs: int, opened: str, truth: Truth | None) -> str:
+def _tile(tile: MethodCard, full: Answer, full_macs: int, opened: str, truth: Truth | None) -> str:
     title = escape(tile.title)
     if tile.answer is None:
         return (

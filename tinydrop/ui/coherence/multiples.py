@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from tinydrop.core.numbers import percent
 from tinydrop.core.results import Answer, Truth
 from tinydrop.core.tokens import PatchGrid, TokenSelection
-from tinydrop.pipeline.render import percent
 from tinydrop.ui.kit.agreement import agreement
 from tinydrop.ui.kit.markup import data_uri, escape
 from tinydrop.ui.kit.stage import outline_path

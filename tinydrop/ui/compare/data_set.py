@@ -16,7 +16,7 @@ from tinydrop.ui.compare.charts import AXES, cost_panels
 from tinydrop.ui.compare.tables import compare_foot, compare_missing, compare_table
 
 
-class CompareStudy:
+class DataSetPanel:
     """One pair's table of methods, and what the page shows of it."""
 
     def __init__(self, pair: Pair, folder: Path | None = None) -> None:

@@ -15,7 +15,7 @@ from tinydrop.core.results import DropResult, Truth
 from tinydrop.models.truth import find_truth, named_truth
 from tinydrop.pipeline.render.words import decision_parts, plain_text
 from tinydrop.ui.coherence.words import say_parts
-from tinydrop.ui.compare.opened import said_html
+from tinydrop.ui.compare.details import said_html
 from tinydrop.ui.compare.words import scales
 from tinydrop.ui.explore.cards import answers_card
 from tinydrop.ui.kit.agreement import agreement

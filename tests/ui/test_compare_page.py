@@ -262,7 +262,7 @@ class TestOpened:
         wish, shown = opened(page, look)
         assert "TinyDrop’s own choice" in shown["open"]
         went = page.choose(wish, "merge", 11, *CONTROLS)
-        assert went == {"message": ""}, "no bout at that level"
+        assert went == {"message": ""}, "nothing is known at that level"
         page.run(wish, 11, *CONTROLS)
         went = page.choose(wish, "merge", 11, *CONTROLS)
         known = page.maker.known(wish.look, 11)

@@ -1,4 +1,4 @@
-"""What is known of a contest as the pieces of HTML that the Compare page shows."""
+"""What is known of a wish as the pieces of HTML that the Compare page shows."""
 
 from __future__ import annotations
 

@@ -18,6 +18,7 @@ from tinydrop.core.results import Answer, Truth
 from tinydrop.core.tokens import PatchGrid
 from tinydrop.models.pairs import Student
 from tinydrop.studies.comparison import Contender, SlimContender
+from tinydrop.ui.compare.wish import Wish
 from tinydrop.ui.compare.words import step_words
 
 Ints = npt.NDArray[np.int64]
@@ -88,7 +89,7 @@ class KnownPicture:
         yardsticks: the full target and the guidance alone, in this order.
         students: the trained students, the dearest first.
         slims: what each of them made of its tokens, in the same order.
-        pictures: entrant of these -> its small picture as a data address.
+        pictures: one of these -> its small picture as a data address.
         truth: what the picture shows, where that is known.
     """
 

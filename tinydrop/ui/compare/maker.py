@@ -199,7 +199,7 @@ class Maker:
 
 
 def _draw(picture: KnownPicture, one: MethodRun, crop: Image.Image | None = None) -> Image.Image:
-    """Return what became of a picture's patches under an entrant, as large as the crop."""
+    """Return what became of a picture's patches under a method, as large as the crop."""
     crop, grid = crop or picture.crop, picture.grid
     if one.groups is None or one.blocks_run is None:
         return crop

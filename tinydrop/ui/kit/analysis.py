@@ -7,9 +7,9 @@ from typing import Any
 
 from tinydrop.core.assets import sample_path
 from tinydrop.core.errors import PictureError, SettingError, quoted
+from tinydrop.core.selection import SELECTORS
 from tinydrop.data import Picture, open_picture
 from tinydrop.models.pairs import SHIPPED, load_pair
-from tinydrop.core.selection import SELECTORS
 from tinydrop.pipeline import TinyDrop
 from tinydrop.ui.kit.cache import BoundedCache
 from tinydrop.ui.kit.look import BUNDLED
@@ -41,9 +41,9 @@ class Analysis:
     """One picture at a time, with the pairs that come with the app."""
 
     def __init__(self, looks: LookMaker) -> None:
-        """Take the maker of looks whose bundled pair is used; the other shipped ones are read on demand.
+        """Take the maker of looks whose bundled pair is used.
 
-        They are held here, so that a call never takes away the pair of somebody's page.
+        The other shipped ones are read on demand and held here, so that a call never takes away the pair of somebody's page.
         """
         self._looks = looks
         self._others: BoundedCache[str, TinyDrop] = BoundedCache(len(SHIPPED))

@@ -1,4 +1,4 @@
-"""What is known of a look as the pieces of HTML that the page shows, grouped by what makes them change."""
+"""What is known of a look as pieces of HTML, grouped by what makes them change."""
 
 from __future__ import annotations
 

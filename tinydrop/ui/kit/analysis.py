@@ -43,7 +43,8 @@ class Analysis:
     def __init__(self, looks: LookMaker) -> None:
         """Take the maker of looks whose bundled pair is used.
 
-        The other shipped ones are read on demand and held here, so that a call never takes away the pair of somebody's page.
+        The other shipped ones are read on demand and held here, so that a call never takes
+        away the pair of somebody's page.
         """
         self._looks = looks
         self._others: BoundedCache[str, TinyDrop] = BoundedCache(len(SHIPPED))

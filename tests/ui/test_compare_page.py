@@ -1,4 +1,4 @@
-"""What stands behind the Compare page: bouts, places and events; no browser, no server."""
+"""What stands behind the Compare page: levels, places and events; no browser, no server."""
 
 from __future__ import annotations
 

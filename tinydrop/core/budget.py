@@ -139,7 +139,7 @@ def _number(name: str, text: str) -> float:
         return float(text)
     except ValueError:
         raise SettingError(
-            f"The link's {name} must be a number, got {text[:20]!r}; open the page without it."
+            f"The link's {name} must be a number, got {quoted(text)}; open the page without it."
         ) from None
 
 

@@ -45,6 +45,6 @@ class Look:
     def at_temperature(self, temperature: Any) -> Look:
         """Return the look at the temperature that a control shows; the same where it is none."""
         try:
-            return replace(self, setting=replace(self.setting, temperature=temperature))
+            return replace(self, setting=self.setting.changed(temperature=temperature))
         except SettingError:
             return self

@@ -55,9 +55,9 @@ class LookMaker:
             4, MAX_PICTURE_BYTES / 3, lambda one: 3.0 * one.size[0] * one.size[1]
         )
         self._decoding = threading.Semaphore(DECODED_AT_ONCE)
-        self._ranked: BoundedCache[tuple[str, str, str], Selected] = BoundedCache(512)
+        self._ranked: BoundedCache[tuple[str, str, str], Selected] = BoundedCache(256)
         self._failed: BoundedCache[Look, Look] = BoundedCache(64)
-        self._answers: BoundedCache[tuple[str, str, str, str], Answer] = BoundedCache(1024)
+        self._answers: BoundedCache[tuple[str, str, str, str], Answer] = BoundedCache(512)
 
     def pipeline(self, pair: str, progress: Progress | None = None) -> TinyDrop:
         """Return the pipeline of a pair, loading it where needed.

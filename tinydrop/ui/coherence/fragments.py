@@ -233,13 +233,7 @@ def _tiles(known: Known, *, stopped: bool) -> str:
     label = f"Arrangements of {known.num_keep} of {known.grid.num_patches} patches"
     note = arrangement(chosen).note
     return (
-        multiples(
-            tiles,
-            known.full.answer,
-            label,
-            stopped=stopped,
-            truth=known.picture.truth,
-        )
+        _beside_full(known, tiles, label, stopped=stopped)
         + f'<p class="td-hint"><b>{arrangement(chosen).short}</b>: {escape(note)}</p>'
     )
 
@@ -256,16 +250,15 @@ def _modes(known: Known, *, stopped: bool) -> str:
     ]  # fmt: skip
     label = "Where the target believes the patches on the stage to be"
     return (
-        multiples(
-            tiles,
-            known.full.answer,
-            label,
-            stopped=stopped,
-            truth=known.picture.truth,
-        )
+        _beside_full(known, tiles, label, stopped=stopped)
         + f'<p class="td-hint"><b>{POSITION_TITLES[stage.positions]}</b>: '
         f"{POSITION_NOTES[stage.positions]}</p>"
     )
+
+
+def _beside_full(known: Known, tiles: list[Multiple], label: str, *, stopped: bool) -> str:
+    """Return tiles that are judged by the full target's answer, and by the truth where known."""
+    return multiples(tiles, known.full.answer, label, stopped=stopped, truth=known.picture.truth)
 
 
 def _cells(selection: TokenSelection, positions: str) -> np.ndarray | None:

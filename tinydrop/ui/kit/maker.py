@@ -10,7 +10,6 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 
@@ -35,7 +34,6 @@ LET_GO = (
     "The pair {pair} is no longer held here, because another visitor chose another one; choose it "
     "again in the menu."
 )
-Ran = TypeVar("Ran")
 Progress = Callable[[str, float], None]
 
 

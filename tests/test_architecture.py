@@ -38,7 +38,7 @@ HOUSE: Mapping[str, str] = {
 INNER: Mapping[str, str] = {
     "models.backbones": "costs hub build synsets features heads structure splits cut parity "
     "guidance target dense family families refusals registry own_map",
-    "ui.kit": "cache turns lanes blocks doors texts markup markers agreement stage curve "
+    "ui.kit": "cache turns lanes blocks doors texts markup templates markers agreement stage curve "
     "look known maker analysis samples traces fragments layout components page wiring "
     "line",
 }

@@ -20,7 +20,7 @@ from tinydrop.ui.coherence.measures import measure_bars, verdict_line
 from tinydrop.ui.coherence.multiples import Multiple, multiples, photo_part, placed_image
 from tinydrop.ui.coherence.wish import PAINTED
 from tinydrop.ui.coherence.words import POSITION_NOTES, POSITION_TITLES, arrangement, say_parts
-from tinydrop.ui.kit.fragments import NOT_YET, STAGE_SIDE, Fragments, asking, seen_in
+from tinydrop.ui.kit.fragments import STAGE_SIDE, Fragments, asking, not_yet, seen_in
 from tinydrop.ui.kit.fragments import credit as credit_of
 from tinydrop.ui.kit.fragments import waiting_parts as nothing_known
 from tinydrop.ui.kit.lanes import HEAVY, QUICK_LANE, line_part
@@ -83,7 +83,7 @@ def arriving_parts(look: Look, picture: Picture, view: View, sample: Sample | No
         "picture": picture_layer(view.crop(picture, STAGE_SIDE), seen_in(look, sample)),
         "credit": f'<p class="td-hint">{escape(credit_of(look, sample))}.</p>',
         **dict.fromkeys(("map", "mask", "exact", "measures"), ""),
-        **dict.fromkeys(("tiles", "modes", "film", "verdict", "paint"), NOT_YET),
+        **dict.fromkeys(("tiles", "modes", "film", "verdict", "paint"), not_yet()),
     }
 
 

@@ -26,7 +26,7 @@ from tinydrop.ui.compare.words import (
     scales,
     tile_title,
 )
-from tinydrop.ui.kit.fragments import NOT_YET, Fragments, asking
+from tinydrop.ui.kit.fragments import Fragments, asking, not_yet
 from tinydrop.ui.kit.fragments import credit as credit_of
 from tinydrop.ui.kit.fragments import waiting_parts as nothing_known
 from tinydrop.ui.kit.lanes import QUICK_LANE, line_part
@@ -103,9 +103,9 @@ def arriving_parts(wish: Wish, picture: str, credit: Sample | None) -> Fragments
     return {
         "open": f'<div class="cp-open" data-waiting>{picture}</div>',
         "credit": _credit(wish, credit),
-        "tiles": NOT_YET,
-        "slim": NOT_YET,
-        "place": NOT_YET,
+        "tiles": not_yet(),
+        "slim": not_yet(),
+        "place": not_yet(),
         "places": "",
     }
 

@@ -25,7 +25,7 @@ from tinydrop.ui.explore.cards import (
 from tinydrop.ui.explore.links import query_of
 from tinydrop.ui.explore.snippets import python_snippet
 from tinydrop.ui.kit.curve import budget_curve, budget_formula
-from tinydrop.ui.kit.fragments import NOT_YET, STAGE_SIDE, Fragments, credit, seen_in
+from tinydrop.ui.kit.fragments import STAGE_SIDE, Fragments, credit, not_yet, seen_in
 from tinydrop.ui.kit.known import KnownLook
 from tinydrop.ui.kit.lanes import QUICK_LANE, line_part
 from tinydrop.ui.kit.look import BUNDLED, Look
@@ -107,7 +107,7 @@ def arriving_parts(
         "decision": waiting_card(hash(look), failed=False, ahead=ahead),
         "actions": links(look),
         **dict.fromkeys(("map", "mask", "cost_formula", "budget_formula"), ""),
-        **dict.fromkeys(("cost", "answers", "curve"), NOT_YET),
+        **dict.fromkeys(("cost", "answers", "curve"), not_yet()),
     }
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from markupsafe import Markup
+
 from tinydrop.ui.kit.look import Look
-from tinydrop.ui.kit.markup import data_uri, escape
+from tinydrop.ui.kit.markup import data_uri
+from tinydrop.ui.kit.pieces import FILE, note
 from tinydrop.ui.kit.samples import Sample, SampleOutcome, thumbnail
+from tinydrop.ui.kit.templates import draw
 from tinydrop.ui.kit.texts import FAILED
 
 Fragments = dict[str, str]
@@ -12,17 +16,22 @@ Fragments = dict[str, str]
 
 STAGE_SIDE = 840
 
-NOT_YET = '<p class="td-waiting td-not-yet">Not yet…</p>'
-
 GALLERY_FIRST = 7
+
+
+def not_yet() -> Markup:
+    """Return what stands where nothing is known of a picture yet."""
+    return note("Not yet…", "td-waiting td-not-yet")
 
 
 def alert(sentence: str) -> str:
     """Return the message line: one sentence, or nothing."""
-    return f'<p class="td-alert" role="alert">{escape(sentence)}</p>' if sentence else ""
+    return draw(FILE, "note", text=sentence, kind="td-alert", role="alert") if sentence else ""
 
 
-def asking(look: Look, key: str | int | None, *, urgent: bool = True, heavy: bool = False) -> str:
+def asking(
+    look: Look, key: str | int | None, *, urgent: bool = True, heavy: bool = False
+) -> Markup:
     """Return what a page still asks for.
 
     Args:
@@ -31,11 +40,8 @@ def asking(look: Look, key: str | int | None, *, urgent: bool = True, heavy: boo
         urgent: whether the page asks at once, and not only when the sliders rest.
         heavy: whether it asks in the heavy lane.
     """
-    sample = f'data-ask data-sample="{escape(look.sample or "")}"'
-    if key is None:
-        return f"<i {sample}></i>"
-    lane = ' data-heavy="1"' if heavy else ""
-    return f'<i {sample} data-pending="{key}" data-urgent="{int(urgent)}"{lane}></i>'
+    sample = look.sample or ""
+    return draw(FILE, "asking", sample=sample, key=key, urgent=int(urgent), heavy=heavy)
 
 
 def waiting_parts(look: Look, key: str | int, say: str, *, stopped: bool) -> Fragments:
@@ -48,7 +54,7 @@ def waiting_parts(look: Look, key: str | int, say: str, *, stopped: bool) -> Fra
         stopped: True where nothing will come.
     """
     if stopped:
-        return {"say": f'<p class="td-say">{FAILED}</p>', "ask": "<i data-ask></i>"}
+        return {"say": note(FAILED, "td-say"), "ask": draw(FILE, "asking")}
     return {"say": say, "ask": asking(look, key)}
 
 
@@ -62,38 +68,19 @@ def credit(look: Look, sample: Sample | None) -> str:
     return f"{sample.title}, {sample.credit}" if sample else f"Your picture: {look.name}"
 
 
-def gallery(samples: tuple[tuple[Sample, SampleOutcome | str], ...]) -> str:
+def gallery(samples: tuple[tuple[Sample, SampleOutcome | str], ...]) -> Markup:
     """Return the samples as buttons with what happens to each, and "surprise me"."""
-    buttons = [
-        f'<button type="button" class="td-sample" data-sample="{escape(sample.name)}" '
-        f'aria-pressed="false" title="{escape(_tooltip(sample, found))}">'
-        f'<img src="{data_uri(thumbnail(sample), "JPEG")}" '
-        f'alt="{escape(sample.title)}">{_badge(found)}</button>'
+    shown = [
+        {
+            "name": sample.name,
+            "title": sample.title,
+            "tooltip": _tooltip(sample, found),
+            "picture": data_uri(thumbnail(sample), "JPEG"),
+            "found": found,
+        }
         for sample, found in samples
     ]
-    more = "".join(buttons[GALLERY_FIRST:])
-    folded = (
-        f'<details class="td-more"><summary>{len(buttons) - GALLERY_FIRST} more samples</summary>'
-        f'<div class="td-strip">{more}</div></details>'
-    )
-    return (
-        '<div role="group" aria-label="Sample pictures"><div class="td-strip">'
-        f"{''.join(buttons[:GALLERY_FIRST])}"
-        '<button type="button" class="td-sample td-surprise"><em aria-hidden="true">?</em>'
-        f"<span>surprise me</span></button></div>{folded if more else ''}</div>"
-    )
-
-
-def _badge(found: SampleOutcome | str) -> str:
-    """Return what stands under a sample: a caption, or in two parts what became of it."""
-    if isinstance(found, str):
-        return f'<span class="td-outcome">{escape(found)}</span>'
-    kind = "td-right" if found.right else "td-wrong"
-    way = "exit" if found.exited else "drop"
-    return (
-        f'<span class="td-outcome"><b class="{kind}">{found.truth_word}</b> '
-        f"{way}, {found.agreement_word}</span>"
-    )
+    return draw("kit/gallery.html", "gallery", samples=shown, first=GALLERY_FIRST)
 
 
 def _tooltip(sample: Sample, found: SampleOutcome | str) -> str:

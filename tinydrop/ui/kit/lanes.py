@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+from markupsafe import Markup
+
+from tinydrop.ui.kit.pieces import FILE
+from tinydrop.ui.kit.templates import draw
+
 QUICK_LANE, HEAVY = "model", "heavy"
 MODEL_QUEUE: dict[str, Any] = {"concurrency_id": QUICK_LANE, "concurrency_limit": 1}
 """Quick events that run a model, one at a time on a small machine: none takes a second."""
@@ -51,7 +56,7 @@ def place_words(ahead: int | None) -> str:
     return f"waiting, {ahead} ahead" if ahead else "waiting, next in line"
 
 
-def line_part(lane: str, ahead: int | None, otherwise: str = "") -> str:
+def line_part(lane: str, ahead: int | None, otherwise: str = "") -> Markup:
     """Return the words on a place in line; ``line.js`` keeps them true while they are shown.
 
     Args:
@@ -60,4 +65,4 @@ def line_part(lane: str, ahead: int | None, otherwise: str = "") -> str:
         otherwise: what is said where nobody is ahead.
     """
     said = place_words(ahead) if ahead else otherwise
-    return f'<span data-line="{lane}" data-otherwise="{otherwise}" role="status">{said}</span>'
+    return draw(FILE, "line", lane=lane, otherwise=otherwise, said=said)

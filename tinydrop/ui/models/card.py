@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from markupsafe import Markup
+
 from tinydrop.studies.check import ModelReport
-from tinydrop.ui.kit.markup import escape
+from tinydrop.ui.kit.table import Cell, Row, table
+from tinydrop.ui.kit.templates import draw
+
+FILE = "models/card.html"
 
 
 def verdict(report: ModelReport) -> str:
@@ -19,37 +24,34 @@ def verdict(report: ModelReport) -> str:
     return f"{report.model} does not fit."
 
 
-def report_card(report: ModelReport) -> str:
+def report_card(report: ModelReport) -> Markup:
     """Return the whole report as HTML: verdict, proof, facts and cost."""
-    parts = [f'<p class="td-say">{escape(verdict(report))}</p>']
-    if not report.supported and report.reason:
-        parts.append(f'<p class="td-honest">{escape(report.reason)}</p>')
-    if report.supported:
-        parts.append(_proof(report))
-        parts.append(_cost(report))
-    parts.append(_facts(report))
-    if report.note:
-        parts.append(f'<p class="td-hint">{escape(report.note)}</p>')
-    return "".join(parts)
+    return draw(
+        FILE,
+        "report",
+        verdict=verdict(report),
+        refused="" if report.supported else report.reason,
+        proof=_proof(report) if report.supported else "",
+        cost=_cost(report) if report.supported else "",
+        known=_facts(report),
+        remark=report.note,
+    )
 
 
-def _proof(report: ModelReport) -> str:
+def _proof(report: ModelReport) -> Markup:
     rows = (
         ("every patch kept", "its own forward pass", report.keep_all_difference),
         ("half of the patches", "the others masked in every block", report.drop_mask_difference),
     )
-    body = "".join(
-        f"<tr><th scope=row>{mine}</th><td>{theirs}</td><td><b>{_difference(found)}</b></td></tr>"
-        for mine, theirs, found in rows
-        if found is not None
-    )
-    return (
-        "<h3>Proof</h3>"
-        '<div class="tn-scroll"><table class="tn-table"><thead><tr><th>run by stages on</th>'
-        "<th>against the whole model with</th><th>largest difference</th></tr></thead>"
-        f"<tbody>{body}</tbody></table></div>"
-        '<p class="td-hint">As a share of the largest logit, float32, at most 1e-05 is allowed; '
-        "every weight was drawn anew, since fresh models hide wrong positions.</p>"
+    return table(
+        ("run by stages on", "against the whole model with", "largest difference"),
+        [
+            Row((mine, theirs, Cell(_difference(found), strong=True)))
+            for mine, theirs, found in rows
+            if found is not None
+        ],
+        note="As a share of the largest logit, float32, at most 1e-05 is allowed; every weight was "
+        "drawn anew, since fresh models hide wrong positions.",
     )
 
 
@@ -57,56 +59,52 @@ def _difference(found: float) -> str:
     return "0, the same bits" if found == 0.0 else f"{found:.1e}"
 
 
-def _cost(report: ModelReport) -> str:
+def _cost(report: ModelReport) -> Markup:
     macs = report.macs or {}
     whole = max(macs.values(), default=0) or 1
     times = report.time_ratio or {}
-    rows = "".join(
-        f"<tr><th scope=row>{share} %</th><td>{value / 1e9:.2f} GMACs</td>"
-        f"<td>{_bar(value / whole, 'target')}</td>"
-        f"<td>{_bar(times[share], 'guide') if share in times else ''}</td></tr>"
+    rows = [
+        Row(
+            (
+                f"{share} %",
+                f"{value / 1e9:.2f} GMACs",
+                _bar(value / whole, "target"),
+                _bar(times[share], "guide") if share in times else "",
+            )
+        )
         for share, value in macs.items()
-    )
-    return (
-        "<h3>Cost of the target</h3>"
-        '<div class="tn-scroll"><table class="tn-table ck-cost"><thead><tr><th>kept</th>'
-        "<th>counted</th><th>of all patches, counted</th><th>of all patches, timed</th></tr>"
-        f"</thead><tbody>{rows}</tbody></table></div>"
-        '<p class="td-hint">Multiply-accumulates of one picture; time is the median in batches of '
-        "8 on this machine's CPU.</p>"
-    )
-
-
-def _bar(share: float, kind: str) -> str:
-    width = min(100.0, 100.0 * share)
-    return (
-        f'<span class="ck-bar"><span class="td-track"><i class="td-{kind}" '
-        f'style="width:{width:.1f}%"></i></span><b>{100 * share:.0f} %</b></span>'
+    ]
+    return table(
+        ("kept", "counted", "of all patches, counted", "of all patches, timed"),
+        rows,
+        kind="ck-cost",
+        note="Multiply-accumulates of one picture; time is the median in batches of 8 on this "
+        "machine's CPU.",
     )
 
 
-def _facts(report: ModelReport) -> str:
+def _bar(share: float, kind: str) -> Markup:
+    width = f"{min(100.0, 100.0 * share):.1f}"
+    return draw(FILE, "bar", kind=kind, width=width, said=f"{100 * share:.0f} %")
+
+
+def _facts(report: ModelReport) -> list[tuple[str, object]]:
     grid = None if report.grid_size is None else f"{report.grid_size[0]}x{report.grid_size[1]}"
     guidance = f"yes, the map is read at {report.layer}" if report.as_guidance else "no"
     if not report.as_guidance and report.guidance_reason not in (None, report.reason):
         guidance += f": {report.guidance_reason}"
-    facts = (
+    facts = [
         ("timm's class", report.family),
         ("positions", report.positions),
         ("prefix tokens", report.prefix_tokens),
         ("grid", grid),
         ("pooling", report.pooling),
         ("as guidance", guidance),
-    )
-    rows = "".join(
-        f"<dt>{name}</dt><dd>{escape(str(value))}</dd>"
-        for name, value in facts
-        if value is not None
-    )
-    return f'<h3>Facts</h3><dl class="tn-facts">{rows}</dl>'
+    ]
+    return [(name, value) for name, value in facts if value is not None]
 
 
-def models_table(reports: Sequence[ModelReport], chosen: str) -> str:
+def models_table(reports: Sequence[ModelReport], chosen: str) -> Markup:
     """Return a table with a button per model; the chosen one is marked.
 
     Args:
@@ -114,35 +112,28 @@ def models_table(reports: Sequence[ModelReport], chosen: str) -> str:
         chosen: the model whose card is shown.
     """
     fits = sum(report.supported for report in reports)
-    body = "".join(_line(report, chosen) for report in reports)
-    return (
-        f'<p class="td-hint">{len(reports)} models that stand for all of timm: {fits} run on kept '
-        "patches, the others are refused with a reason.</p>"
-        '<input class="ck-filter" type="search" placeholder="filter: swin, rotary, refused ..." '
-        'aria-label="filter the models">'
-        '<div class="tn-scroll ck-tall"><table class="tn-table ck-models"><thead><tr><th>model</th>'
-        "<th>target</th><th>GMACs at half</th><th>time at half</th></tr></thead>"
-        f"<tbody>{body}</tbody></table></div>"
+    said = (
+        f"{len(reports)} models that stand for all of timm: {fits} run on kept patches, the others "
+        "are refused with a reason."
     )
+    rows = table(
+        ("model", "target", "GMACs at half", "time at half"),
+        [_row(report, chosen) for report in reports],
+        kind="ck-models",
+        scroll="ck-tall",
+    )
+    return draw(FILE, "models", said=said, table=rows)
 
 
-def _line(report: ModelReport, chosen: str) -> str:
+def _row(report: ModelReport, chosen: str) -> Row:
     cost = time = ""
     if report.supported and report.macs is not None:
         cost = f"{100 * report.macs['50'] / report.macs['100']:.0f} %"
         if report.time_ratio is not None:
             time = f"{100 * report.time_ratio['50']:.0f} %"
-    target = (
-        escape(report.positions or "")
-        if report.supported
-        else ("guidance only" if report.as_guidance else "refused")
-    )
-    said = f"{report.model} {report.family or ''} {report.positions or ''} " + (
-        "" if report.supported else "refused"
-    )
-    pressed = "true" if report.model == chosen else "false"
-    return (
-        f'<tr data-said="{escape(said.lower())}"><th scope=row><button type="button" '
-        f'class="td-link" data-model="{escape(report.model)}" aria-pressed="{pressed}">'
-        f"{escape(report.model)}</button></th><td>{target}</td><td>{cost}</td><td>{time}</td></tr>"
-    )
+    refused = "guidance only" if report.as_guidance else "refused"
+    target = report.positions or "" if report.supported else refused
+    said = f"{report.model} {report.family or ''} {report.positions or ''} "
+    said += "" if report.supported else "refused"
+    button = draw(FILE, "choice", model=report.model, pressed=report.model == chosen)
+    return Row((button, target, cost, time), {"data-said": said.lower()})

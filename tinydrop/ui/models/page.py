@@ -8,31 +8,27 @@ from functools import cached_property
 from typing import Any
 
 import gradio as gr
+from markupsafe import Markup
 
 from tinydrop.core.assets import asset
 from tinydrop.core.errors import SettingError
 from tinydrop.studies.check import PHASES, FamiliesTable, ModelReport, known_models, read_families
 from tinydrop.studies.errands import ErrandError, Runner, run_errand
-from tinydrop.ui.kit.components import read_asset
 from tinydrop.ui.kit.fragments import alert
 from tinydrop.ui.kit.lanes import HEAVY, Crowd, line_part
-from tinydrop.ui.kit.layout import plain
-from tinydrop.ui.kit.markup import escape
+from tinydrop.ui.kit.layout import card, plain, scripted
 from tinydrop.ui.kit.page import PageEvents
+from tinydrop.ui.kit.pieces import foot, header, note
+from tinydrop.ui.kit.templates import draw
 from tinydrop.ui.kit.turns import Turns
 from tinydrop.ui.kit.wiring import HEAVY as IN_HEAVY
 from tinydrop.ui.kit.wiring import LATEST, QUICK, Parts, keyed, payload
-from tinydrop.ui.models.card import models_table, report_card
+from tinydrop.ui.models.card import FILE, models_table, report_card
 
 FIRST = "vit_base_patch16_224"
 KIND = "check"
 BROKE = "The check broke, and it is our fault; try another model, or run tinydrop check."
-CHECK_HEADER = (
-    '<header class="td-header"><h1>TinyDrop</h1>'
-    "<p>Does your transformer run on kept patches alone? Proved, or refused with the reason.</p>"
-    "</header>"
-)
-
+PURPOSE = "Does your transformer run on kept patches alone? Proved, or refused with the reason."
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +56,7 @@ class Check(PageEvents):
         return {
             "models": models_table(reports, chosen.model),
             "report": report_card(chosen),
-            "foot": f'<p class="td-foot">{escape(self.table.made_with)}</p>',
+            "foot": foot(self.table.made_with),
         }
 
     def show(self, model: str) -> dict[str, str]:
@@ -115,10 +111,10 @@ class Check(PageEvents):
         except ErrandError as error:
             if self._turns.replaced(session, KIND, job):
                 return
-            said = f'<p class="td-hint">Stopped while {escape(phase)}.</p>'
-            yield (
-                {"report": said} if error.stopped else {"message": alert(str(error)), "report": ""}
-            )
+            if error.stopped:
+                yield {"report": note(f"Stopped while {phase}.")}
+            else:
+                yield {"message": alert(str(error)), "report": ""}
         except RuntimeError:
             log.exception("Checking %s broke", model)
             yield {"message": alert(BROKE), "report": ""}
@@ -128,50 +124,33 @@ class Check(PageEvents):
         self._turns.stop(job)
 
 
-def checking(model: str, doing: str) -> str:
+def checking(model: str, doing: str) -> Markup:
     """Return the card of a check that is not over: what it is doing, and the way to stop it."""
-    return (
-        '<div class="tn-progress"><p class="td-state"><span class="td-spin" aria-hidden="true">'
-        f"</span>Checking {escape(model)}: {doing}</p>"
-        '<button type="button" class="td-button" data-action="stop">Stop</button></div>'
-    )
+    return draw(FILE, "checking", model=model, doing=doing)
 
 
-def phase_part(phase: str) -> str:
-    """Return the phases with the one that is going on."""
-    if phase not in PHASES:
-        return f'<span role="status">{escape(phase)}</span>'
-    at = PHASES.index(phase)
-    named = [f"<b>{one}</b>" if one == phase else one for one in PHASES]
-    return f'<span role="status">{", ".join(named)} (step {at + 1} of {len(PHASES)})</span>'
+def phase_part(phase: str) -> Markup:
+    """Return the phases with the one that is going on; an unknown one alone."""
+    return draw(FILE, "phase", names=PHASES if phase in PHASES else (phase,), now=phase)
 
 
 def check_page() -> Parts:
     """Lay the page out and return its components by name; it is filled when first shown."""
     parts: Parts = {"job": gr.State("")}
-    plain(CHECK_HEADER)
+    plain(header(PURPOSE))
     parts["message"] = plain("", elem_classes=["tn-message"], elem_id="ck-message")
     with gr.Row(elem_id="ck-main"):
         with gr.Column(elem_id="ck-left"):
-            with gr.Column(elem_classes=["td-card"], elem_id="ck-card-any"):
-                plain("<h2>Any model of timm</h2>")
+            with card("ck-card-any", "Any model of timm"):
                 parts["model"] = gr.Dropdown(
                     [FIRST], value=FIRST, label="model", info="random weights, no download",
                     elem_id="ck-model", filterable=True, interactive=True,
                 )  # fmt: skip
                 parts["go"] = gr.Button("Check this model", elem_id="ck-go", variant="primary")
-            with gr.Column(elem_classes=["td-card"], elem_id="ck-card-list"):
-                plain("<h2>Checked beforehand</h2>")
-                parts["models"] = plain(
-                    "", js_on_load=read_asset("models/page.js"), elem_id="ck-models"
-                )
-        with (
-            gr.Column(elem_id="ck-right"),
-            gr.Column(elem_classes=["td-card"], elem_id="ck-card-report"),
-        ):
-            parts["report"] = plain(
-                "", js_on_load=read_asset("tune/progress.js"), elem_id="ck-report"
-            )
+            with card("ck-card-list", "Checked beforehand"):
+                parts["models"] = scripted("models/page.js", "ck-models")
+        with gr.Column(elem_id="ck-right"), card("ck-card-report"):
+            parts["report"] = scripted("tune/progress.js", "ck-report")
     parts["foot"] = plain("")
     return parts
 

@@ -11,11 +11,12 @@ from dataclasses import asdict
 
 import numpy as np
 import numpy.typing as npt
+from markupsafe import Markup
 
 from tinydrop.core.budget import Setting
 from tinydrop.studies.calibration import exit_regret
 from tinydrop.studies.sweep import Outcome, sweep_report
-from tinydrop.ui.kit.markup import escape
+from tinydrop.ui.kit.templates import draw
 from tinydrop.ui.kit.traces import KnownTrace
 from tinydrop.ui.tune.series import best_of, cascade_outcomes, frontier_outcomes
 from tinydrop.ui.tune.tables import HarmfulRow
@@ -27,7 +28,7 @@ MEASURES = (
 SETTING = ("tau", "gamma", "rule", "temperature")
 
 
-def file_link(traced: KnownTrace, setting: Setting, kind: str, at: int) -> str:
+def file_link(traced: KnownTrace, setting: Setting, kind: str, at: int) -> Markup:
     """Return a finished file as a link that downloads it; ``at`` makes it new."""
     if kind == "csv":
         text, mime = settings_csv(traced, setting), "text/csv"
@@ -35,10 +36,7 @@ def file_link(traced: KnownTrace, setting: Setting, kind: str, at: int) -> str:
         text, mime = setting_json(traced, setting), "application/json"
     name = f"{traced.stem}-tune.{kind}"
     address = f"data:{mime};base64,{base64.b64encode(text.encode()).decode()}"
-    return (
-        f'<a hidden href="{address}" download="{escape(name)}" data-name="{escape(name)}" '
-        f'data-at="{at}"></a>'
-    )
+    return draw("tune/fragments.html", "file", address=address, name=name, at=at)
 
 
 def settings_csv(traced: KnownTrace, setting: Setting) -> str:

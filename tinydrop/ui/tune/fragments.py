@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 
 import numpy as np
+from markupsafe import Markup
 
 from tinydrop.core.budget import Setting
 from tinydrop.core.numbers import macs_words
@@ -19,7 +20,8 @@ from tinydrop.studies.calibration import (
     risk_coverage,
 )
 from tinydrop.ui.kit.fragments import Fragments
-from tinydrop.ui.kit.markup import escape
+from tinydrop.ui.kit.pieces import note
+from tinydrop.ui.kit.templates import draw
 from tinydrop.ui.kit.traces import KnownTrace
 from tinydrop.ui.tune.calibration import reliability_chart, risk_coverage_chart
 from tinydrop.ui.tune.curve import trace_curve
@@ -38,6 +40,8 @@ from tinydrop.ui.tune.tables import (
 )
 from tinydrop.ui.tune.thresholds import certified_part, f1_part
 from tinydrop.ui.tune.words import too_few
+
+FILE = "tune/fragments.html"
 
 
 def setting_parts(traced: KnownTrace, setting: Setting) -> Fragments:
@@ -118,14 +122,11 @@ def trace_parts(traced: KnownTrace) -> Fragments:
     return {"trace": _facts(traced), "foot": _foot(traced), "classes": _classes(traced)}
 
 
-def actions(traced: KnownTrace, setting: Setting, kind: str = "", at: int = 0) -> str:
+def actions(traced: KnownTrace, setting: Setting, kind: str = "", at: int = 0) -> Markup:
     """Return what the buttons need: the link's query, and a finished file where one was made."""
     made = file_link(traced, setting, kind, at) if kind else ""
-    own = ' data-own="1"' if traced.own else ""
-    return (
-        f'<div data-query="{escape(query_of_setting(setting))}" data-stem="{escape(traced.stem)}"'
-        f"{own}>{made}</div>"
-    )
+    query, own = query_of_setting(setting), traced.own
+    return draw(FILE, "actions", query=query, stem=traced.stem, own=own, made=made)
 
 
 def _risk(traced: KnownTrace, setting: Setting) -> str:
@@ -161,7 +162,7 @@ def _key(traced: KnownTrace, setting: Setting) -> str:
     return hashlib.sha256(named.encode()).hexdigest()[:16]
 
 
-def _facts(traced: KnownTrace) -> str:
+def _facts(traced: KnownTrace) -> Markup:
     known = traced.trace.provenance
     skipped = ", ".join(f"{count:,} {reason}" for reason, count in known.skipped.items() if count)
     facts = [
@@ -172,24 +173,23 @@ def _facts(traced: KnownTrace) -> str:
         *([("measured", known.drawn)] if known.drawn else []),
         ("full target", macs_words(traced.full.macs, traced.full.macs)),
     ]
-    listed = "".join(f"<dt>{name}</dt><dd>{escape(value)}</dd>" for name, value in facts)
-    return f'<p class="td-hint">{escape(traced.title)}</p><dl class="tn-facts">{listed}</dl>'
+    return draw(FILE, "trace", title=traced.title, pairs=facts)
 
 
-def _classes(traced: KnownTrace) -> str:
+def _classes(traced: KnownTrace) -> Markup:
     """Return the names that folders may have: the classes of the trace's pair."""
     known = traced.trace.provenance
-    names = "; ".join(escape(name) for name in known.classes)
-    return f'<p class="td-hint">{len(known.classes)} classes of {escape(known.pair)}: {names}</p>'
+    return note(f"{len(known.classes)} classes of {known.pair}: {'; '.join(known.classes)}")
 
 
-def _foot(traced: KnownTrace) -> str:
+def _foot(traced: KnownTrace) -> Markup:
     known = traced.trace.provenance
-    versions = ", ".join(f"{name} {number}" for name, number in known.versions.items())
-    return (
-        '<footer class="td-foot">Trace of pair '
-        f"<b>{escape(known.pair)}</b> (sha256 <code>{escape(known.pair_digest[:12])}</code>) on "
-        f"{escape(known.data)} (fingerprint <code>{escape(known.data_fingerprint[:12])}</code>). "
-        f"{escape(versions)}. The budget formula is our reconstruction of the paper's; fewer "
-        "multiply-accumulates are not always faster.</footer>"
+    return draw(
+        FILE,
+        "foot",
+        pair=known.pair,
+        digest=known.pair_digest[:12],
+        data=known.data,
+        fingerprint=known.data_fingerprint[:12],
+        versions=", ".join(f"{name} {number}" for name, number in known.versions.items()),
     )

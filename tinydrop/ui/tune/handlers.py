@@ -10,17 +10,18 @@ from tinydrop.core.errors import SettingError
 from tinydrop.studies.trace import Trace
 from tinydrop.ui.kit.fragments import alert
 from tinydrop.ui.kit.page import Choices, PageEvents, Updates
+from tinydrop.ui.kit.pieces import note
 from tinydrop.ui.kit.traces import KnownTrace, TraceMaker
 from tinydrop.ui.tune import fragments
 from tinydrop.ui.tune.links import named_in, setting_from_query
 
 MAX_EPSILON = 50.0
 
+NOTHING = "There are no figures to show."
 WENT_WRONG = (
     "Something went wrong here, and it is our fault; the numbers on the page still stand, so try "
     "another setting or open the page again."
 )
-NOTHING = '<p class="td-waiting">There are no figures to show.</p>'
 
 
 class Tune(PageEvents):
@@ -49,7 +50,7 @@ class Tune(PageEvents):
                     sentence = str(error)
             return self._shown(traced, setting) | {"notice": alert(sentence)}
 
-        return {"numbers": NOTHING} | self.answered(work)
+        return {"numbers": note(NOTHING, "td-waiting")} | self.answered(work)
 
     def _shown(self, traced: KnownTrace, setting: Setting) -> Updates:
         """Return a trace's figures, its description and the controls."""

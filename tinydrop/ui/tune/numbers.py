@@ -4,16 +4,35 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from markupsafe import Markup
 
 from tinydrop.core.numbers import exact_percent, macs_words, span_words
 from tinydrop.studies.sweep import Interval, Outcome
-from tinydrop.ui.kit.markup import escape
+from tinydrop.ui.kit.pieces import note
+from tinydrop.ui.kit.templates import draw
 from tinydrop.ui.tune.words import drop_span_words, drop_words
+
+FILE = "tune/numbers.html"
+
+
+class Tile(NamedTuple):
+    """One figure: its measure's name, what stands above, the figure, what stands below.
+
+    ``intervals`` names the intervals that arrive under it later.
+    """
+
+    name: str
+    title: str
+    value: str
+    note: str
+    intervals: tuple[str, ...] = ()
 
 
 def numbers_card(
     outcome: Outcome, full: Outcome, key: str, few: Mapping[str, Interval] | None = None
-) -> str:
+) -> Markup:
     """Return the sentence and the tiles; their intervals follow under the same ``key``.
 
     Args:
@@ -22,43 +41,21 @@ def numbers_card(
         key: names the setting and the trace; the browser asks for what belongs to it.
         few: 95 % intervals that stand first, where the pictures are too few for single figures.
     """
+    cost, full_cost = macs_words(outcome.macs, full.macs), macs_words(full.macs, full.macs)
+    exits, agrees = exact_percent(outcome.exit_rate), exact_percent(outcome.agreement)
     tiles = (
         _accuracy_tile(outcome, few),
-        (
-            "macs",
-            "mean cost per picture",
-            macs_words(outcome.macs, full.macs),
-            f"full target {macs_words(full.macs, full.macs)}",
-        ),
+        Tile("macs", "mean cost per picture", cost, f"full target {full_cost}"),
         _saved_tile(outcome, few),
-        (
-            "exit_rate",
-            "exit rate",
-            exact_percent(outcome.exit_rate),
-            "answered by the guidance alone",
-        ),
-        (
-            "agreement",
-            "agreement",
-            exact_percent(outcome.agreement),
-            "same class as the full target",
-        ),
+        Tile("exit_rate", "exit rate", exits, "answered by the guidance alone"),
+        Tile("agreement", "agreement", agrees, "same class as the full target"),
     )
-    point = escape(json.dumps({"macs": outcome.macs, "y": 100 * outcome.accuracy}))
-    return (
-        f'<div class="tn-now" data-follow="{escape(key)}" data-point="{point}">'
-        f'<p class="td-say" aria-live="polite">{_sentence(outcome, full, few)}</p>'
-        '<dl class="tn-tiles">'
-        + "".join(
-            f'<div><dt>{title}</dt><dd data-measure="{name}"><b>{_unit(value)}</b>'
-            f"<small>{escape(note)}</small>{_places(name)}</dd></div>"
-            for name, title, value, note in tiles
-        )
-        + "</dl></div>"
-    )
+    point = json.dumps({"macs": outcome.macs, "y": 100 * outcome.accuracy})
+    said = _sentence(outcome, full, few)
+    return draw(FILE, "card", key=key, point=point, said=said, tiles=tiles)
 
 
-def intervals_part(key: str, intervals: Mapping[str, Interval]) -> str:
+def intervals_part(key: str, intervals: Mapping[str, Interval]) -> Markup:
     """Return the intervals for the browser to put under the tiles of the same ``key``."""
     words = {}
     for name, span in intervals.items():
@@ -66,25 +63,25 @@ def intervals_part(key: str, intervals: Mapping[str, Interval]) -> str:
             words[name] = f"drop, 95 %: {span.low:+.1f} to {span.high:+.1f} points"
         else:
             words[name] = f"95 %: {exact_percent(span.low)[:-2]} to {exact_percent(span.high)}"
-    return f'<i hidden data-key="{escape(key)}" data-intervals="{escape(json.dumps(words))}"></i>'
+    return draw(FILE, "intervals", key=key, words=json.dumps(words))
 
 
-def numbers_formula(outcome: Outcome, full: Outcome, guidance_macs: int, saliency: int) -> str:
+def numbers_formula(outcome: Outcome, full: Outcome, guidance_macs: int, saliency: int) -> Markup:
     """Return how the figures are counted, with the numbers put in, as HTML."""
-    return (
-        f"<p>Every figure is a mean over the {outcome.pictures:,} pictures of the trace: for each "
-        "one, what the pipeline would do at this setting is read from the trace, not estimated."
-        "</p><p>Cost = guidance always, saliency and the target on the kept patches only where "
-        f"there is no exit: {guidance_macs:,} + {1 - outcome.exit_rate:.3f} × {saliency:,} + "
-        f"target = <b>{outcome.macs:,.0f}</b> multiply-accumulates.</p>"
-        f"<p>Share saved = 1 − cost / full target = 1 − {outcome.macs:,.0f} / {full.macs:,.0f} = "
-        f"<b>{outcome.saved:.4f}</b>; below zero it costs more.</p>"
-        "<p>95 %: bootstrap intervals, the pictures drawn again with replacement; they speak of "
-        "chance in these pictures, not of other kinds of pictures.</p>"
+    return draw(
+        FILE,
+        "formula",
+        pictures=f"{outcome.pictures:,}",
+        guidance=f"{guidance_macs:,}",
+        target_runs=f"{1 - outcome.exit_rate:.3f}",
+        saliency=f"{saliency:,}",
+        cost=f"{outcome.macs:,.0f}",
+        full=f"{full.macs:,.0f}",
+        saved=f"{outcome.saved:.4f}",
     )
 
 
-def measured_line(outcome: Outcome | None, full: Outcome | None) -> str:
+def measured_line(outcome: Outcome | None, full: Outcome | None) -> Markup:
     """Return, for under Explore's sliders, what the setting does on the pair's traced pictures.
 
     Args:
@@ -92,80 +89,56 @@ def measured_line(outcome: Outcome | None, full: Outcome | None) -> str:
         full: of the full target on the same pictures.
     """
     if outcome is None or full is None:
-        return (
-            '<p class="td-hint tn-measured">Not traced: this pair, selector or temperature has no '
-            "measured accuracy here.</p>"
-        )
-    return (
-        f'<p class="td-hint tn-measured">On {outcome.pictures:,} labelled pictures: '
-        f"<b>{exact_percent(outcome.accuracy)}</b> right, "
-        f"<b>{macs_words(outcome.macs, full.macs)}</b> on average (full target "
-        f"{exact_percent(full.accuracy)}, {macs_words(full.macs, full.macs)}).</p>"
+        said = "Not traced: this pair, selector or temperature has no measured accuracy here."
+        return note(said, "td-hint tn-measured")
+    return draw(
+        FILE,
+        "measured",
+        pictures=f"{outcome.pictures:,}",
+        accuracy=exact_percent(outcome.accuracy),
+        cost=macs_words(outcome.macs, full.macs),
+        full_accuracy=exact_percent(full.accuracy),
+        full_cost=macs_words(full.macs, full.macs),
     )
 
 
-def warnings_part(sentences: Sequence[str]) -> str:
+def warnings_part(sentences: Sequence[str]) -> Markup:
     """Return the signs of failure, each in words; nothing where there are none."""
-    return "".join(f'<p class="td-honest">{escape(sentence)}</p>' for sentence in sentences)
+    return draw(FILE, "warnings", sentences=sentences)
 
 
-def _accuracy_tile(
-    outcome: Outcome, few: Mapping[str, Interval] | None
-) -> tuple[str, str, str, str]:
+def _accuracy_tile(outcome: Outcome, few: Mapping[str, Interval] | None) -> Tile:
     drop = drop_words(outcome.accuracy_drop)
     value = exact_percent(outcome.accuracy)
+    later = ("accuracy", "accuracy_drop")
     if few is None:
-        return "accuracy", "accuracy", value, drop
-    span = few["accuracy"]
-    return (
-        "accuracy", "accuracy, 95 %", span_words(span.low, span.high), f"measured {value}, {drop}",
-    )  # fmt: skip
+        return Tile("accuracy", "accuracy", value, drop, later)
+    words = span_words(few["accuracy"].low, few["accuracy"].high)
+    return Tile("accuracy", "accuracy, 95 %", words, f"measured {value}, {drop}", later)
 
 
-def _saved_tile(outcome: Outcome, few: Mapping[str, Interval] | None) -> tuple[str, str, str, str]:
+def _saved_tile(outcome: Outcome, few: Mapping[str, Interval] | None) -> Tile:
     value = exact_percent(outcome.saved)
+    below = "of the full target's cost"
     if few is None:
-        return "saved", "share saved", value, "of the full target's cost"
-    span = few["saved"]
-    words = span_words(span.low, span.high)
-    return "saved", "share saved, 95 %", words, f"measured {value} of the full target's cost"
+        return Tile("saved", "share saved", value, below, ("saved",))
+    words = span_words(few["saved"].low, few["saved"].high)
+    return Tile("saved", "share saved, 95 %", words, f"measured {value} {below}", ("saved",))
 
 
-def _sentence(outcome: Outcome, full: Outcome, few: Mapping[str, Interval] | None) -> str:
-    kept = (
-        f"the others keep <b>{exact_percent(outcome.keep_ratio)}</b> of their patches on average"
-        if outcome.keep_ratio is not None
-        else "the target never runs"
-    )
-    cost = (
-        f"<b>{exact_percent(outcome.macs / full.macs)}</b> of its cost"
-        if outcome.saved >= 0
-        else f"<b>{exact_percent(-outcome.saved)} more</b> than it costs"
-    )
+def _sentence(outcome: Outcome, full: Outcome, few: Mapping[str, Interval] | None) -> Markup:
+    pictures, drop = "", drop_words(outcome.accuracy_drop)
     if few is not None:
-        span = few["accuracy_drop"]
         pictures = "1 picture" if outcome.pictures == 1 else f"{outcome.pictures:,} pictures"
-        return (
-            f"From only <b>{pictures}</b>, with 95 % confidence: accuracy is "
-            f"<b>{drop_span_words(span.low, span.high)}</b>, for {cost}. "
-            f"{exact_percent(outcome.exit_rate)} of them exit early; {kept}."
-        )
-    drop = drop_words(outcome.accuracy_drop)
-    return (
-        f"<b>{exact_percent(outcome.exit_rate)}</b> of the pictures exit early; {kept}. Accuracy "
-        f"is <b>{drop}</b>, for {cost}."
+        drop = drop_span_words(few["accuracy_drop"].low, few["accuracy_drop"].high)
+    dearer = outcome.saved < 0
+    return draw(
+        FILE,
+        "sentence",
+        pictures=pictures,
+        exits=exact_percent(outcome.exit_rate),
+        kept="" if outcome.keep_ratio is None else exact_percent(outcome.keep_ratio),
+        drop=drop,
+        cost=exact_percent(-outcome.saved if dearer else outcome.macs / full.macs),
+        dearer=dearer,
     )
-
-
-def _places(name: str) -> str:
-    """Return where a tile's intervals go when they arrive."""
-    names = {"accuracy": ("accuracy", "accuracy_drop"), "saved": ("saved",)}.get(name, ())
-    return "".join(
-        f'<small class="tn-interval" data-interval="{one}">&nbsp;</small>' for one in names
-    )
-
-
-def _unit(words: str) -> str:
-    """Return a figure with its unit set smaller."""
-    number, unit = words.rsplit(" ", 1)
-    return f"{number} <span>{unit}</span>"

@@ -7,11 +7,12 @@ import gradio as gr
 from tinydrop.core.budget import BUDGET_RULES, MAX_GAMMA
 from tinydrop.core.selection import RULE_TITLES
 from tinydrop.ui.kit.components import read_asset
-from tinydrop.ui.kit.layout import card, fold, plain
+from tinydrop.ui.kit.layout import card, fold, folded, plain, scripted
+from tinydrop.ui.kit.pieces import header, note
 from tinydrop.ui.kit.wiring import Parts
 from tinydrop.ui.tune.frontier import plotly_script
 from tinydrop.ui.tune.handlers import MAX_EPSILON
-from tinydrop.ui.tune.texts import EXPLAINED, TEACH, TUNE_HEADER, ZIP_NOTE
+from tinydrop.ui.tune.texts import EXPLAINED, PURPOSE, TEACH, ZIP_NOTE
 from tinydrop.ui.tune.zone import ZipZone
 
 
@@ -20,7 +21,7 @@ def tune_page() -> Parts:
     script = str(plotly_script())
     gr.set_static_paths([script])  # the one file that the chart fetches, from this server
     parts: Parts = {"query": gr.State({}), "trace_key": gr.State(""), "job": gr.State("")}
-    plain(TUNE_HEADER)
+    plain(header(PURPOSE))
     for name in ("message", "notice"):
         parts[name] = plain("", elem_classes=["tn-message"])
     with gr.Row(elem_id="tn-main"):
@@ -57,48 +58,31 @@ def _setting(parts: Parts) -> None:
                 value="curvature", label="budget rule", elem_id="tn-rule", interactive=True,
                 min_width=100,
             )  # fmt: skip
-        parts["actions"] = gr.HTML(
-            "",
-            html_template=read_asset("tune/actions.html"),
-            js_on_load=read_asset("tune/actions.js"),
-            apply_default_css=False,
-            elem_id="tn-actions",
+        parts["actions"] = scripted(
+            "tune/actions.js", "tn-actions", html_template=read_asset("tune/actions.html")
         )
 
 
 def _trace(parts: Parts) -> None:
     with card("tn-card-trace", "Trace"):
         parts["trace"] = plain(elem_id="tn-trace")
-        with gr.Accordion("Trace my own zip", open=False, elem_classes=["td-fold"]):
+        with folded("Trace my own zip"):
             parts["zip"] = ZipZone(elem_id="tn-zip")
-            plain(f'<p class="td-hint">{ZIP_NOTE}</p>')
-        with gr.Accordion("Classes of the pair", open=False, elem_classes=["td-fold"]):
+            plain(note(ZIP_NOTE))
+        with folded("Classes of the pair"):
             parts["classes"] = plain(elem_id="tn-classes")
-        parts["progress"] = gr.HTML(
-            "",
-            js_on_load=read_asset("tune/progress.js"),
-            apply_default_css=False,
-            elem_id="tn-progress",
-        )
+        parts["progress"] = scripted("tune/progress.js", "tn-progress")
 
 
 def _numbers(parts: Parts) -> None:
     with card("tn-card-numbers"):
-        parts["numbers"] = gr.HTML(
-            '<p class="td-waiting">Reading the trace…</p>',
-            js_on_load=read_asset("tune/numbers.js"),
-            apply_default_css=False,
-            elem_id="tn-numbers",
+        parts["numbers"] = scripted(
+            "tune/numbers.js", "tn-numbers", note("Reading the trace…", "td-waiting")
         )
         parts["warnings"] = plain(elem_id="tn-warnings")
-        with gr.Accordion("How is this counted?", open=False, elem_classes=["td-fold"]):
+        with folded("How is this counted?"):
             parts["formula"] = plain(elem_classes=["td-formula"])
-        parts["intervals"] = gr.HTML(
-            "",
-            js_on_load=read_asset("tune/intervals.js"),
-            apply_default_css=False,
-            elem_id="tn-intervals",
-        )
+        parts["intervals"] = scripted("tune/intervals.js", "tn-intervals")
 
 
 def _frontier(parts: Parts, script: str) -> None:
@@ -110,11 +94,11 @@ def _frontier(parts: Parts, script: str) -> None:
             apply_default_css=False,
             elem_id="tn-frontier",
         )
-        with gr.Accordion("The baselines as a table", open=False, elem_classes=["td-fold"]):
+        with folded("The baselines as a table"):
             parts["baselines"] = plain()
-        fold("How is this drawn?", EXPLAINED["frontier"])
+        fold("How is this drawn?", *EXPLAINED["frontier"])
     with card("tn-card-chosen", "Settings for a given drop", TEACH["chosen"]):
-        parts["chosen"] = _taker("tn-chosen")
+        parts["chosen"] = scripted("tune/take.js", "tn-chosen")
 
 
 def _safe(parts: Parts) -> None:
@@ -131,12 +115,12 @@ def _safe(parts: Parts) -> None:
                     value="harm", label="counted as", info="choose before you look",
                     elem_id="tn-bound", interactive=True, min_width=150,
                 )  # fmt: skip
-            parts["certified"] = _taker("tn-certified")
-            fold("What is guaranteed?", EXPLAINED["certified"])
+            parts["certified"] = scripted("tune/take.js", "tn-certified")
+            fold("What is guaranteed?", *EXPLAINED["certified"])
         with gr.Column(elem_id="tn-beside"):
             with card("tn-card-f1", "A tau by F1", TEACH["f1"]):
-                parts["f1"] = _taker("tn-f1")
-                fold("What is F1 here?", EXPLAINED["f1"])
+                parts["f1"] = scripted("tune/take.js", "tn-f1")
+                fold("What is F1 here?", *EXPLAINED["f1"])
             with card("tn-card-regret", "Exit regret", TEACH["regret"]):
                 parts["regret"] = plain()
 
@@ -145,15 +129,9 @@ def _calibration(parts: Parts) -> None:
     with gr.Row(elem_id="tn-panels"):
         with card("tn-card-reliability", "Reliability", TEACH["reliability"]):
             parts["reliability"] = plain()
-            fold("What is ECE?", EXPLAINED["reliability"])
+            fold("What is ECE?", *EXPLAINED["reliability"])
         with card("tn-card-risk", "Risk and coverage", TEACH["risk"]):
             parts["risk"] = plain()
-            fold("What are AURC and AUROC?", EXPLAINED["risk"])
+            fold("What are AURC and AUROC?", *EXPLAINED["risk"])
     with card("tn-card-harmful", "Harmful exits", TEACH["harmful"]):
         parts["harmful"] = plain(elem_id="tn-harmful")
-
-
-def _taker(elem_id: str) -> gr.HTML:
-    return gr.HTML(
-        "", js_on_load=read_asset("tune/take.js"), apply_default_css=False, elem_id=elem_id
-    )

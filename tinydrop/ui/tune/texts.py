@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-TUNE_HEADER = (
-    '<header class="td-header"><h1>TinyDrop</h1>'
-    "<p>Which tau and gamma? Measured on labelled pictures, exact for every setting.</p></header>"
-)
+PURPOSE = "Which tau and gamma? Measured on labelled pictures, exact for every setting."
 
 TEACH: Mapping[str, str] = MappingProxyType(
     {
@@ -25,29 +22,38 @@ TEACH: Mapping[str, str] = MappingProxyType(
 )
 """One sentence per panel."""
 
-EXPLAINED: Mapping[str, str] = MappingProxyType(
+EXPLAINED: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        "frontier": "<p>Every point is a setting evaluated on every picture of the trace, with the "
-        "rule and the temperature that are chosen. The line joins the settings that no other "
-        "setting of the grid beats in both accuracy and cost.</p><p>Pure cascade: the same exit, "
-        "but every other picture goes to the target with all its patches. Random and evenly spread "
-        "patches: the settings of the frontier with other patches kept; their cost leaves the "
-        "saliency out. Looking for the best of many points on the same pictures flatters the line: "
-        "the table below reports on pictures that were not searched.</p>",
-        "certified": "<p>For pictures drawn independently from the same source as this trace, the "
-        "chance that the true accuracy drop at this tau is larger than epsilon is at most 5 %, "
-        "whatever the models and the pictures are. Other kinds of pictures are not "
-        "covered.</p>",
-        "f1": "<p>F1 = 2AE / (A + E), with A the accuracy relative to the full target's and E the "
-        "share of its cost that is saved; where nothing is saved F1 is 0.</p>",
-        "reliability": "<p>Expected calibration error: in each bin of confidence, how far the "
-        "share right lies from the mean confidence, weighted by the number of pictures.</p>",
-        "risk": "<p>AURC: area under this curve, smaller is better. AUROC: the chance that a right "
-        "answer is surer than a wrong one; 0.5 is chance. Calibration alone says nothing of "
-        "this.</p>",
+        "frontier": (
+            "Every point is a setting evaluated on every picture of the trace, with the rule and "
+            "the temperature that are chosen. The line joins the settings that no other setting of "
+            "the grid beats in both accuracy and cost.",
+            "Pure cascade: the same exit, but every other picture goes to the target with all its "
+            "patches. Random and evenly spread patches: the settings of the frontier with other "
+            "patches kept; their cost leaves the saliency out. Looking for the best of many points "
+            "on the same pictures flatters the line: the table below reports on pictures that were "
+            "not searched.",
+        ),
+        "certified": (
+            "For pictures drawn independently from the same source as this trace, the chance that "
+            "the true accuracy drop at this tau is larger than epsilon is at most 5 %, whatever "
+            "the models and the pictures are. Other kinds of pictures are not covered.",
+        ),
+        "f1": (
+            "F1 = 2AE / (A + E), with A the accuracy relative to the full target's and E the share "
+            "of its cost that is saved; where nothing is saved F1 is 0.",
+        ),
+        "reliability": (
+            "Expected calibration error: in each bin of confidence, how far the share right lies "
+            "from the mean confidence, weighted by the number of pictures.",
+        ),
+        "risk": (
+            "AURC: area under this curve, smaller is better. AUROC: the chance that a right answer "
+            "is surer than a wrong one; 0.5 is chance. Calibration alone says nothing of this.",
+        ),
     }
 )
-"""How each figure comes about, on demand."""
+"""How each figure comes about, on demand: paragraphs."""
 
 ZIP_NOTE = (
     "Traced with the pair that is chosen in Explore. Pictures of classes that the pair does not "

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from markupsafe import Markup
+
 from tinydrop.core.budget import Setting
 from tinydrop.core.selection import RULE_TITLES
 from tinydrop.studies.trace import FEW_PICTURES
+from tinydrop.ui.kit.pieces import note
 
 
 def drop_words(drop: float, than: str = "the full target") -> str:
@@ -30,12 +33,13 @@ def drop_span_words(low: float, high: float) -> str:
     return f"{ends[0]} to {ends[1]} the full target"
 
 
-def too_few(pictures: int) -> str:
+def too_few(pictures: int) -> Markup:
     """Return why no setting is recommended, as HTML."""
     count = "1 picture is" if pictures == 1 else f"{pictures:,} pictures are"
-    return (
-        f'<p class="td-honest">{count} too few to recommend a setting: chance alone decides which '
-        f"one looks best. It takes {FEW_PICTURES} or more.</p>"
+    return note(
+        f"{count} too few to recommend a setting: chance alone decides which one looks best. It "
+        f"takes {FEW_PICTURES} or more.",
+        "td-honest",
     )
 
 

@@ -8,13 +8,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from markupsafe import Markup
+
 from tinydrop.data import ArchiveLimits
 from tinydrop.studies.errands import ErrandError, Runner, run_errand
 from tinydrop.studies.trace import Trace, read_trace
 from tinydrop.ui.kit.fragments import alert
 from tinydrop.ui.kit.lanes import HEAVY, line_part
-from tinydrop.ui.kit.markup import escape
 from tinydrop.ui.kit.page import Updates
+from tinydrop.ui.kit.pieces import FILE, note
+from tinydrop.ui.kit.templates import draw
 from tinydrop.ui.kit.turns import Turns
 
 MAX_MEGABYTES = 50
@@ -102,45 +105,37 @@ class Jobs:
         except ErrandError as error:
             if self._turns.replaced(session, KIND, job):
                 return
-            yield STOPPED if error.stopped else {"message": alert(str(error)), "progress": ""}
+            if error.stopped:
+                yield {"progress": note(STOPPED)}
+            else:
+                yield {"message": alert(str(error)), "progress": ""}
         except Exception:  # the visitor gets a sentence, the log gets the traceback
             log.exception("Tracing an uploaded zip failed")
             yield {"message": alert(FAILED), "progress": ""}
 
 
-STOPPED: Updates = {
-    "progress": '<p class="td-hint">Stopped; the trace on the page is the one from before.</p>'
-}
+STOPPED = "Stopped; the trace on the page is the one from before."
 FAILED = (
     "Something went wrong while tracing, and it is our fault; the trace on the page still stands, "
     "so try again or trace the folder with tinydrop trace."
 )
 
 
-def progress_part(now: Progress, waits: str = "") -> str:
+def progress_part(now: Progress, waits: str = "") -> Markup:
     """Return the bar, the remaining time and the stop button.
 
     Args:
         now: how far it is.
         waits: what is said before anything is known, as HTML.
     """
-    if not now.total:
-        said, bar = waits or "Reading the zip…", '<progress aria-label="Tracing"></progress>'
-    else:
+    said = waits or "Reading the zip…"
+    if now.total:
         rest = "" if now.left is None else f", about {max(1, round(now.left))} s left"
         said = f"Picture {now.done:,} of {now.total:,}{rest}"
-        bar = f'<progress aria-label="Tracing" max="{now.total}" value="{now.done}"></progress>'
-    return (
-        f'<div class="tn-progress">{bar}<p class="td-hint" role="status">{said}</p>'
-        '<button type="button" class="td-button" data-action="stop">Stop</button></div>'
-    )
+    return draw(FILE, "progress", label="Tracing", said=said, done=now.done, total=now.total)
 
 
-def done_part(name: str, pictures: int) -> str:
+def done_part(name: str, pictures: int) -> Markup:
     """Return what stands where the bar was, with the way back."""
-    return (
-        f'<div class="tn-progress"><p class="td-hint" role="status">{escape(name)}: {pictures:,} '
-        "pictures traced; only you see them, and only for a while.</p>"
-        '<button type="button" class="td-button" data-action="back">Back to the bundled trace'
-        "</button></div>"
-    )
+    said = f"{name}: {pictures:,} pictures traced; only you see them, and only for a while."
+    return draw("tune/fragments.html", "traced", said=said)

@@ -1,0 +1,47 @@
+"""The small pieces of HTML that every page is made of; their templates are in ``pieces.html``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from markupsafe import Markup
+
+from tinydrop.ui.kit.templates import draw
+
+FILE = "kit/pieces.html"
+
+
+def note(text: str, kind: str = "td-hint") -> Markup:
+    """Return one paragraph of a css class: a hint, an honest word, something that is waited for."""
+    return draw(FILE, "note", text=text, kind=kind)
+
+
+def header(words: str) -> Markup:
+    """Return a page's head: the app's name and what the page is for."""
+    return draw(FILE, "header", words=words)
+
+
+def paragraphs(texts: Iterable[str]) -> Markup:
+    """Return paragraphs, one per text."""
+    return draw(FILE, "paragraphs", texts=texts)
+
+
+def missing(what: str, reason: str, command: str) -> Markup:
+    """Return what stands in place of figures that are not there.
+
+    Args:
+        what: which figures, as a sentence.
+        reason: why they are missing, as a sentence.
+        command: what measures them.
+    """
+    return draw(FILE, "missing", what=what, reason=reason, command=command)
+
+
+def foot(text: str, command: str = "") -> Markup:
+    """Return where figures come from; the command that measured them stands at the end."""
+    return draw(FILE, "foot", text=text, command=command)
+
+
+def with_output(kind: str) -> Markup:
+    """Return gradio's template of HTML with a line below it that is read aloud."""
+    return draw(FILE, "with_output", kind=kind)

@@ -38,9 +38,9 @@ HOUSE: Mapping[str, str] = {
 INNER: Mapping[str, str] = {
     "models.backbones": "costs hub build synsets features heads structure splits cut parity "
     "guidance target dense family families refusals registry own_map",
-    "ui.kit": "cache turns lanes blocks doors texts markup templates markers agreement stage curve "
-    "look known maker analysis samples traces fragments layout components page wiring "
-    "line",
+    "ui.kit": "cache turns lanes blocks doors texts markup templates agreement stage curve "
+    "look known maker analysis samples traces fragments layout components labels "
+    "chart page wiring line",
 }
 ENTRANCES = {"__init__", "__main__"}
 PAGES = "explore tune coherence compare models".split()
@@ -57,7 +57,7 @@ DOORS: Mapping[str, tuple[str, ...]] = {
     "cv2": ("pipeline.render",),
     "ray": ("studies",),
     "gradio": ("ui",),
-    "plotly": ("ui",),
+    "plotly": ("ui.kit.chart",),
     "jinja2": ("ui",),
     "argparse": ("cli",),
 }

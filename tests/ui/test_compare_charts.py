@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from tinydrop.models.reduction import DropStep, MergeStep, PruneStep
 from tinydrop.studies.comparison import METHODS, CompareTable, read_compare
 from tinydrop.ui.compare.charts import cost_panels, cost_share
-from tinydrop.ui.compare.labels import spread_out
 from tinydrop.ui.compare.places import PlaceLine, places_chart
 from tinydrop.ui.compare.tables import compare_foot, compare_missing, compare_table
 from tinydrop.ui.compare.words import (
@@ -26,6 +25,7 @@ from tinydrop.ui.compare.words import (
     step_words,
     tile_title,
 )
+from tinydrop.ui.kit.labels import spread_out
 
 TABLE = Path(__file__).resolve().parents[2] / "assets" / "tables" / "bundled-compare.parquet"
 

@@ -58,7 +58,9 @@ def cost_panels(table: CompareTable, axis: str, *, guided: bool, differing: bool
         own = tuple(line for key, line in every.items() if _group(key) == group.key)
         if own:
             title = "Trained, and the yardsticks" if group is TRAINED else group.title
-            chart = _panel(title, group.key, own, every, table, axis, guided, differing)
+            chart = _panel(
+                title, group.key, own, every, table, axis, guided=guided, differing=differing
+            )
             panels.append((group.key, title, chart.html()))
     return draw("compare/charts.html", "panels", panels=panels)
 
@@ -94,6 +96,7 @@ def _panel(
     every: Mapping[str, Line],
     table: CompareTable,
     axis: str,
+    *,
     guided: bool,
     differing: bool,
 ) -> Chart:

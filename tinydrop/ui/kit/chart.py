@@ -329,6 +329,9 @@ def _trace(go: Any, line: Line, style: Style, part: str) -> Any:
     colour = _colour(style.colour)
     hollow = style.marker in HOLLOW
     edge = 4.0 if line.role == HERE else 1.6 if hollow else 1.0
+    inside = _colour("card") if hollow else colour
+    if line.role == HERE:  # what lies under it stays to be seen
+        inside = "rgba(0,0,0,0)"
     mode = [*(["lines"] if style.joined else []), *(["markers"] if style.marker != "none" else [])]
     drawn: dict[str, Any] = {
         "name": line.name,
@@ -340,7 +343,7 @@ def _trace(go: Any, line: Line, style: Style, part: str) -> Any:
         "marker": {
             "symbol": MARKERS[style.marker][0],
             "size": style.size,
-            "color": "rgba(0,0,0,0)" if line.role == HERE else _colour("card") if hollow else colour,
+            "color": inside,
             "line": {"width": edge, "color": colour if hollow else _colour("card")},
         },
         "visible": line.shown,

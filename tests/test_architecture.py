@@ -39,9 +39,9 @@ HOUSE: Mapping[str, str] = {
 INNER: Mapping[str, str] = {
     "models.backbones": "costs hub build synsets features heads structure splits cut parity "
     "guidance target dense family families refusals registry own_map",
-    "ui.kit": "cache turns markup templates pieces table lanes blocks doors texts markers "
-    "agreement stage curve look known maker analysis samples traces fragments components layout "
-    "page wiring line",
+    "ui.kit": "cache turns markup templates pieces table lanes blocks doors texts agreement "
+    "stage curve look known maker analysis samples traces fragments components layout labels "
+    "chart page wiring line",
 }
 ENTRANCES = {"__init__", "__main__"}
 PAGES = "explore tune coherence compare models".split()
@@ -58,7 +58,7 @@ DOORS: Mapping[str, tuple[str, ...]] = {
     "cv2": ("pipeline.render",),
     "ray": ("studies",),
     "gradio": ("ui",),
-    "plotly": ("ui",),
+    "plotly": ("ui.kit.chart",),
     "jinja2": ("ui",),
     "argparse": ("cli",),
 }

@@ -25,11 +25,11 @@ sys.path[:0] = [
 MOVE = """async ([name, value]) => {
   const input = document.querySelector(`#${name} input[type="range"]`);
   const numbers = document.querySelector('#tn-numbers');
-  const plot = document.querySelector('.tn-plot');
+  const plot = document.querySelector('#tn-frontier .tc-plot');
   const key = () => numbers.querySelector('.tn-now')?.dataset.follow;
   const before = key();
   const node = () => [...plot.querySelectorAll('.scatterlayer .trace')]
-    .find((one) => one.__data__?.[0]?.trace?.meta === 'here').querySelector('path.point');
+    .find((one) => one.__data__?.[0]?.trace?.meta?.line === 'here').querySelector('path.point');
   const ring = () => node().getAttribute('transform');
   const spot = ring();
   const start = performance.now();
@@ -100,7 +100,7 @@ def _measured(url: str, moves: int) -> dict[str, Any]:
               const result = {};
               const look = () => {
                 if (!result.figures && document.querySelector('.tn-now')) result.figures = performance.now() - start;
-                if (document.querySelector('.tn-plot[data-ready]')) return resolve({ ...result, chart: performance.now() - start });
+                if (document.querySelector('#tn-frontier .tc-plot[data-ready]')) return resolve({ ...result, chart: performance.now() - start });
                 requestAnimationFrame(look);
               };
               [...document.querySelectorAll('[role="tab"]')].find((one) => one.textContent === 'Tune').click();

@@ -133,12 +133,14 @@ def test_every_panel_shows_figures_or_its_command(gallery: Any) -> None:
     if not gallery.evaluate(TABLES):
         pytest.skip("the bundled tables are not all there: the panels name their command")
     chart = gallery.locator("#cg-chart")
-    assert chart.locator(".cg-series").count() >= 10
+    chart.scroll_into_view_if_needed()
+    chart.locator(".tc-plot[data-ready]").first.wait_for()
+    assert chart.locator("[data-chart=choices] .tc-key").count() >= 10
     assert re.search(r"full target \d\d\.\d %", chart.inner_text())
-    assert gallery.locator("#cg-modes .cg-series").count() == 4
-    assert gallery.locator("#cg-small .cg-series").count() >= 5
+    assert gallery.locator("#cg-modes .tc-key").count() == 4
+    assert gallery.locator("#cg-small .tc-key").count() >= 5
     assert "object covers less than 35 %" in gallery.inner_text("#cg-card-small")
-    assert gallery.locator("#cg-tenths .cg-dot").count() > 5
+    assert gallery.locator("#cg-tenths tbody tr").count() > 10
     assert gallery.locator("#cg-quality [data-method]").count() >= 10
     assert "levels" in gallery.inner_text(".cg-lesson")
 
@@ -147,14 +149,20 @@ def test_every_panel_shows_figures_or_its_command(gallery: Any) -> None:
 def test_the_legend_hides_and_shows_a_line(gallery: Any) -> None:
     if not gallery.evaluate(TABLES):
         pytest.skip("the bundled tables are not all there")
-    key = gallery.locator("#cg-chart [data-line=selector-uniform]")
-    line = gallery.locator("#cg-chart [data-series=selector-uniform]")
-    assert line.is_visible()
+    chart = gallery.locator("#cg-chart [data-chart=choices]")
+    chart.scroll_into_view_if_needed()
+    chart.locator(".tc-plot[data-ready]").wait_for()
+    key = chart.locator("[data-line=selector-uniform]")
+    visible = (
+        "want => document.querySelector('#cg-chart [data-chart=choices] .tc-plot').data"
+        ".filter(one => one.meta.line === 'selector-uniform').every(one => one.visible === want)"
+    )
+    gallery.wait_for_function(visible, arg=True)
     key.click()
     assert key.get_attribute("aria-pressed") == "false"
-    assert not line.is_visible()
+    gallery.wait_for_function(visible, arg=False)
     key.click()
-    assert line.is_visible()
+    gallery.wait_for_function(visible, arg=True)
 
 
 class TestPhone:

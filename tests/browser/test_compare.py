@@ -137,11 +137,15 @@ def test_slim_tokens_are_laid_over_the_picture(compare: Any) -> None:
 
 @pytest.mark.thorough
 def test_the_chart_turns_points_and_hides(compare: Any) -> None:
-    compare.locator("#cp-chart .cp-label[data-method=hybrid] text").first.hover()
+    panel = compare.locator("#cp-chart [data-chart=inside]")
+    panel.scroll_into_view_if_needed()
+    panel.locator(".tc-plot[data-ready]").wait_for()
+    panel.locator(".tc-key[data-line=hybrid]").hover()
     compare.wait_for_function(
-        "document.querySelector('.cp-chart-said').innerText.startsWith('hybrid, level 4')"
+        "document.querySelector('[data-chart=inside] .tc-said').innerText"
+        ".startsWith('hybrid, level 4')"
     )
-    assert compare.locator("#cp-chart .cp-series.cp-on").count() == 1
+    assert panel.locator(".trace.tc-on").count() == 2, "the line and its interval"
     compare.click("#cp-axes [data-group=steps]")
     assert compare.locator("#cp-chart .cp-panel:visible").count() == 3
     compare.click("#cp-axes [data-axis=time]")

@@ -22,18 +22,18 @@ from tinydrop.studies.trace import Trace, read_trace
 pytestmark = pytest.mark.browser
 
 PLOTLY_AT = """() => {
-  const box = document.querySelector('.tn-plot');
-  const one = box.data.find((each) => each.meta === 'here');
-  return [one.x[0] * box.layout.meta.unit, one.y[0]];
+  const box = document.querySelector('#tn-frontier .tc-plot');
+  const one = box.data.find((each) => each.meta.line === 'here');
+  return [one.x[0] * Number(document.querySelector('[data-unit]').dataset.unit), one.y[0]];
 }"""
 SHOWN_AT = """() => {
-  const box = document.querySelector('.tn-plot');
+  const box = document.querySelector('#tn-frontier .tc-plot');
   const trace = [...box.querySelectorAll('.scatterlayer .trace')]
-    .find((one) => one.__data__[0].trace.meta === 'here');
+    .find((one) => one.__data__[0].trace.meta.line === 'here');
   const moved = trace.querySelector('path.point').getAttribute('transform');
   const [x, y] = moved.match(/-?[\\d.]+/g).map(Number);
   const { xaxis, yaxis } = box._fullLayout;
-  return [xaxis.p2d(x) * box.layout.meta.unit, yaxis.p2d(y)];
+  return [xaxis.p2d(x) * Number(document.querySelector('[data-unit]').dataset.unit), yaxis.p2d(y)];
 }"""
 
 TRACE = asset("traces", "bundled-gradcam.parquet")
@@ -66,7 +66,7 @@ class TestOpening:
             ".filter((name) => name.includes('plotly'))"
         )
         assert scripts == []
-        assert page.locator(".tn-plot").count() == 0
+        assert page.locator("#tn-frontier .tc-plot").count() == 0
 
     @pytest.mark.thorough
     def test_each_page_keeps_its_state(self, tune: Any) -> None:
@@ -105,15 +105,15 @@ class TestSettings:
             )
 
     def test_a_click_on_the_frontier_takes_its_setting(self, tune: Any, trace: Trace) -> None:
-        tune.locator(".tn-plot").scroll_into_view_if_needed()
+        tune.locator("#tn-frontier .tc-plot").scroll_into_view_if_needed()
         # The point farthest from all others, so that the click can mean only this one.
         x, y, tau, gamma = tune.evaluate(
             """() => {
-              const box = document.querySelector('.tn-plot');
+              const box = document.querySelector('#tn-frontier .tc-plot');
               const { xaxis, yaxis } = box._fullLayout;
               const place = (x, y) => [xaxis.l2p(x) + xaxis._offset, yaxis.l2p(y) + yaxis._offset];
               const every = box.data.flatMap((one) => one.x.map((x, i) => ({
-                at: place(x, one.y[i]), taken: one.customdata?.[i], series: one.meta })));
+                at: place(x, one.y[i]), taken: one.customdata?.[i], series: one.meta.line })));
               const far = (one) => Math.min(...every.filter((other) => other !== one)
                 .map((other) => Math.hypot(other.at[0] - one.at[0], other.at[1] - one.at[1])));
               const own = every.filter((one) => one.taken && one.series === 'settings');
@@ -150,11 +150,13 @@ class TestSettings:
 
     @pytest.mark.thorough
     def test_another_rule_draws_another_chart(self, tune: Any) -> None:
-        before = tune.evaluate("document.querySelector('.tn-plot').data.map((one) => one.x.length)")
+        before = tune.evaluate(
+            "document.querySelector('#tn-frontier .tc-plot').data.map((one) => one.x.length)"
+        )
         tune.locator("#tn-rule input").click()
         tune.locator("ul[role=listbox] li", has_text="linear").first.click()
         tune.wait_for_function(
-            "old => JSON.stringify(document.querySelector('.tn-plot').data"
+            "old => JSON.stringify(document.querySelector('#tn-frontier .tc-plot').data"
             ".map((one) => one.x.length)) !== JSON.stringify(old)",
             arg=before,
         )
@@ -263,7 +265,7 @@ class TestLooks:
         linked.goto(f"{app.url}/?view=tune")
         drawn(linked)
         assert overflow(linked) <= 0
-        assert linked.locator(".tn-plot").bounding_box()["width"] > 300
+        assert linked.locator("#tn-frontier .tc-plot").bounding_box()["width"] > 300
 
     @pytest.mark.parametrize("scheme", ["light", "dark"])
     @pytest.mark.thorough
@@ -271,7 +273,7 @@ class TestLooks:
         linked.goto(f"{app.url}/?__theme={scheme}&view=tune")
         drawn(linked)
         paper, card = linked.evaluate(
-            "[document.querySelector('.tn-plot').layout.paper_bgcolor,"
+            "[document.querySelector('#tn-frontier .tc-plot')._fullLayout.paper_bgcolor,"
             " getComputedStyle(document.body).getPropertyValue('--td-card').trim()]"
         )
         assert paper == card

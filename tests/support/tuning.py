@@ -10,7 +10,7 @@ from tinydrop.core.budget import Setting
 
 def drawn(page: Any) -> None:
     page.wait_for_selector(".tn-now")
-    page.wait_for_selector(".tn-plot[data-ready]")
+    page.wait_for_selector("#tn-frontier .tc-plot[data-ready]")
     page.wait_for_selector("#tn-chosen table")
     followed(page)
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
+from typing import Any
 
 import numpy as np
 import pytest
 from quality_tables import interventions, provenance, report, tenths
 
-from tinydrop.ui.coherence.charts import LOOKS, Line, accuracy_chart, accuracy_table
+from tinydrop.ui.coherence.charts import Curve, accuracy_chart
 from tinydrop.ui.coherence.charts import tenths_chart as drawn_tenths
 from tinydrop.ui.coherence.lessons import lessons, lessons_html, small_lesson
 from tinydrop.ui.coherence.tables import foot_html, missing_html, quality_table
@@ -118,53 +120,55 @@ def test_few_pictures_are_owned_up_to() -> None:
     assert "Only" not in lessons_html(interventions(FLAT), None, None)
 
 
-def line(name: str, value: float, *, shown: bool = True) -> Line:
-    curve = np.linspace(value, 0.5, 16)
-    return Line(name, name.upper(), curve, curve - 0.03, curve + 0.03, shown)
+def curve(name: str, value: float, *, shown: bool = True) -> Curve:
+    values = np.linspace(value, 0.5, 16)
+    return Curve(name, name.upper(), name, values, values - 0.03, values + 0.03, shown)
+
+
+def traces(html: str, part: str = "line") -> dict[str, dict[str, Any]]:
+    found = re.search(r'<script type="application/json">(.*?)</script>', html, re.S)
+    assert found is not None
+    data = json.loads(found[1])["data"]
+    return {one["meta"]["line"]: one for one in data if one["meta"]["part"].endswith(part)}
 
 
 KEPT = tuple(range(4, 65, 4))
 
 
 def test_the_chart_holds_every_figure_and_never_two_looks_alike() -> None:
-    lines = [line("a", 0.1), line("b", 0.2), line("c", 0.3, shown=False)]
-    html = accuracy_chart(lines, KEPT, {"full target": 0.5, "guidance alone": 0.3}, "a chart")
-    assert html.count("<title>") == 48
-    assert "<title>A, 4 patches: 10.0 % right (7.0 to 13.0)</title>" in html
+    curves = [curve("a", 0.1), curve("b", 0.2), curve("c", 0.3, shown=False)]
+    levels = {"full target": 0.5, "guidance alone": 0.3}
+    html = accuracy_chart("k", curves, KEPT, levels, "a chart")
+    drawn = traces(html)
+    assert [(name, one["visible"]) for name, one in drawn.items()] == [
+        ("a", True), ("b", True), ("c", False),
+    ]  # fmt: skip
+    for one, start in zip(drawn.values(), (10.0, 20.0, 30.0), strict=True):
+        assert one["x"] == list(KEPT)
+        assert one["y"] == pytest.approx(np.linspace(start, 50.0, 16).tolist())
+    assert drawn["a"]["hovertext"][0] == "A, 4 patches: 10.0 % right (7.0 to 13.0)"
+    band = traces(html, "band")["b"]
+    assert band["y"][:16] == pytest.approx(np.linspace(23.0, 53.0, 16).tolist())
     assert "full target 50.0 %" in html
     assert "guidance alone 30.0 %" in html
-    assert re.findall(r'data-series="(\w)"( hidden)?', html) == [
-        ("a", ""),
-        ("b", ""),
-        ("c", " hidden"),
-    ]
-    assert re.findall(r'data-line="(\w)" aria-pressed="(\w+)"', html) == [
+    assert re.findall(r'data-line="(\w)".*?aria-pressed="(\w+)"', html) == [
         ("a", "true"), ("b", "true"), ("c", "false"),
     ]  # fmt: skip
-    assert len(set(LOOKS)) == len(LOOKS) >= 14
-    assert len({look[1:] for look in LOOKS}) == len(LOOKS)  # told apart without their colour
+    assert len({(one["line"]["dash"], one["marker"]["symbol"]) for one in drawn.values()}) == 3
 
 
-def test_higher_accuracy_lies_higher() -> None:
-    html = accuracy_chart([line("a", 0.1), line("b", 0.4)], KEPT, {}, "x")
-    paths = re.findall(r'class="cg-path" d="M[\d.]+ ([\d.]+)L[^"]* ([\d.]+)" ', html)
-    (low, low_end), (high, high_end) = [(float(a), float(b)) for a, b in paths[:2]]
-    assert low > high  # y runs downwards
-    assert low_end == high_end < high
-
-
-def test_the_table_repeats_the_chart() -> None:
-    html = accuracy_table([line("a", 0.1)], KEPT)
-    assert "<td>10.0<small>7.0–13.0</small></td>" in html
-    assert html.count("<td>") == 16
+def test_the_table_has_a_row_for_each_point() -> None:
+    html = accuracy_chart("k", [curve("a", 0.1)], KEPT, {}, "x")
+    assert html.count('<th scope="row">A</th>') == 16
+    assert '<th scope="row">A</th><td>4</td><td>10</td><td>7</td><td>13</td>' in html
 
 
 def test_tenths_show_both_accuracies_or_say_why_not() -> None:
     table = tenths(np.arange(30, 50, 2), 70)
     html = drawn_tenths(table, 8)
-    assert html.count("<title>tenth") == 10
-    assert "tenth 1: 200 pictures, mean percentile 0; kept patches 30.0 % right" in html
-    assert html.count("every patch 70.0 %") == 10
+    assert len(traces(html)["kept"]["x"]) == 10
+    assert "tenth 1: 200 pictures, mean percentile 0, kept patches 30.0 % right" in html
+    assert traces(html)["every"]["y"] == [70.0] * 10
     assert "every patch is kept" in drawn_tenths(table, 16)
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +16,6 @@ from hypothesis import strategies as st
 from tinydrop.models.reduction import DropStep, MergeStep, PruneStep
 from tinydrop.studies.comparison import METHODS, CompareTable, read_compare
 from tinydrop.ui.compare.charts import cost_panels, cost_share
-from tinydrop.ui.compare.labels import spread_out
 from tinydrop.ui.compare.places import PlaceLine, places_chart
 from tinydrop.ui.compare.tables import compare_foot, compare_missing, compare_table
 from tinydrop.ui.compare.words import (
@@ -26,6 +27,7 @@ from tinydrop.ui.compare.words import (
     step_words,
     tile_title,
 )
+from tinydrop.ui.kit.labels import spread_out
 
 TABLE = Path(__file__).resolve().parents[2] / "assets" / "tables" / "bundled-compare.parquet"
 
@@ -36,12 +38,24 @@ def table() -> CompareTable:
 
 
 def panels(html: str) -> dict[str, str]:
-    found = re.findall(r'<figure class="cp-panel" data-group="(\w+)">(.*?)</figure>', html)
+    found = re.findall(
+        r'<section class="cp-panel" data-group="(\w+)".*?>(.*?)</section>', html, re.S
+    )
     return dict(found)
 
 
+def figure(panel: str) -> dict[str, Any]:
+    found = re.search(r'<script type="application/json">(.*?)</script>', panel, re.S)
+    assert found is not None
+    return dict(json.loads(found[1]))
+
+
+def traces(panel: str, part: str = "line") -> dict[str, dict[str, Any]]:
+    return {t["meta"]["line"]: t for t in figure(panel)["data"] if t["meta"]["part"] == part}
+
+
 def drawn(panel: str) -> list[str]:
-    return re.findall(r'<g class="cp-series[^"]*" data-method="([^"]+)">', panel)
+    return list(traces(panel))
 
 
 class TestLabels:
@@ -111,23 +125,22 @@ class TestPanels:
         self, table: CompareTable, axis: str, guided: bool
     ) -> None:
         panel = panels(cost_panels(table, axis, guided=guided))["input"]
-
-        def places(pattern: str) -> np.ndarray:
-            return np.array(re.findall(pattern, panel), dtype=float)
-
-        xs = places(r'cp-under" x="([\d.]+)" y="338">(\d+) %')
-        ys = places(r'cp-tick" x="[\d.]+" y="([\d.]+)">(\d+) %')
-        across, up = np.polyfit(xs[:, 1], xs[:, 0], 1), np.polyfit(ys[:, 1], ys[:, 0] - 4, 1)
-        group = re.search(r'data-method="coverage">(.*?)</g>', panel)
-        assert group is not None
-        marks = re.findall(r'translate\(([\d.]+) ([\d.]+)\)"', group[1])
+        trace = traces(panel)["coverage"]
         rows = sorted((r for r in table.rows if r.method == "coverage"), key=lambda r: r.level)
-        assert len(marks) == len(rows) == 5
-        for (x, y), row in zip(marks, rows, strict=True):
+        assert len(trace["x"]) == len(rows) == 5
+        assert panel.count('<th scope="row">coverage</th>') == 5, "a row of the table for each"
+        for x, y, row in zip(trace["x"], trace["y"], rows, strict=True):
             share = cost_share(row, table, axis, guided=guided)
             assert share is not None
-            assert float(x) == pytest.approx(np.polyval(across, 100 * share), abs=0.2)
-            assert float(y) == pytest.approx(np.polyval(up, 100 * row.accuracy.value), abs=0.2)
+            assert x == pytest.approx(100 * share, abs=1e-4)
+            assert y == pytest.approx(100 * row.accuracy.value, abs=1e-4)
+
+    def test_gains_are_the_paired_ones(self, table: CompareTable) -> None:
+        panel = panels(cost_panels(table, "macs", guided=True, differing=True))["input"]
+        rows = sorted((r for r in table.rows if r.method == "random"), key=lambda r: r.level)
+        for y, row in zip(traces(panel)["random"]["y"], rows, strict=True):
+            assert row.gain is not None
+            assert y == pytest.approx(100 * row.gain.value, abs=1e-4)
 
     def test_the_guide_is_on_top_only_where_it_is_paid(self, table: CompareTable) -> None:
         known = table.provenance
@@ -145,14 +158,10 @@ class TestPanels:
 
     def test_no_two_lines_of_a_panel_look_alike(self, table: CompareTable) -> None:
         for panel in panels(cost_panels(table, "macs", guided=True)).values():
-            looks = []
-            for body in re.findall(r'<g class="cp-series (.*?)</g>', panel):
-                dash = re.findall(r'stroke-dasharray="([^"]*)"', body)
-                colour = re.search(r"cg-(accent|ink|mute|warn)", body)
-                marker = re.search(r'cg-mark" d="([^"]+)"', body)
-                assert colour is not None
-                assert marker is not None
-                looks.append((colour[1], marker[1], *dash))
+            looks = [
+                (t["line"]["dash"], t["marker"]["symbol"], t["marker"]["color"])
+                for t in traces(panel).values()
+            ]
             assert len(set(looks)) == len(looks)
 
 

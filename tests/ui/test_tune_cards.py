@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
@@ -13,7 +11,7 @@ import pytest
 from made_up import synthetic_trace
 
 from tinydrop.core.budget import Setting
-from tinydrop.core.numbers import exact_percent, macs_words
+from tinydrop.core.numbers import exact_percent, macs_unit, macs_words
 from tinydrop.studies.calibration import (
     certified_setting,
     certified_tau,
@@ -25,10 +23,11 @@ from tinydrop.studies.calibration import (
 )
 from tinydrop.studies.sweep import baselines, best_settings, bootstrap, evaluate, replay
 from tinydrop.studies.trace import Trace
+from tinydrop.ui.kit.chart import HERE, figure_of, plotly_script, table_rows
 from tinydrop.ui.kit.traces import KnownTrace, TraceMaker
 from tinydrop.ui.tune.calibration import reliability_chart, risk_coverage_chart
 from tinydrop.ui.tune.curve import trace_curve
-from tinydrop.ui.tune.frontier import LOOKS, Mark, frontier_figure, plotly_script
+from tinydrop.ui.tune.frontier import NAMES, Mark, frontier_chart, gain_chart
 from tinydrop.ui.tune.handlers import Tune
 from tinydrop.ui.tune.numbers import (
     intervals_part,
@@ -189,16 +188,12 @@ class TestNumbers:
 
 
 class TestFrontier:
-    def test_plotly_takes_the_figure(self, traced: KnownTrace) -> None:
-        objects = pytest.importorskip("plotly.graph_objects")
-        figure = frontier_figure(
-            chart_series(traced, SETTING), Mark(0.5, 1e9, "here", SETTING), traced.full.macs
-        )
-        # Plotly checks every property; the browser puts the page's colours in.
-        objects.Figure(_plain(figure))
-        assert [series["meta"] for series in figure["data"][:-1]] == [
-            name for name in LOOKS if name in chart_series(traced, SETTING)
-        ]
+    def test_every_series_is_drawn_and_has_its_rows(self, traced: KnownTrace) -> None:
+        series = chart_series(traced, SETTING)
+        chart = frontier_chart(series, Mark(0.5, 1e9, "here", SETTING), traced.full.macs)
+        lines = [t["meta"]["line"] for t in figure_of(chart)["data"]]
+        assert lines == [name for name in NAMES if series.get(name)] + [HERE]
+        assert len(table_rows(chart)) == sum(map(len, series.values())) + 1
 
     def test_a_wrong_figure_would_be_refused(self) -> None:
         objects = pytest.importorskip("plotly.graph_objects")
@@ -206,11 +201,11 @@ class TestFrontier:
             objects.Figure({"data": [{"type": "scatter", "no_such_property": 1}]})
 
     def test_clickable_points_carry_their_setting(self, traced: KnownTrace) -> None:
-        figure = frontier_figure(
+        chart = frontier_chart(
             chart_series(traced, SETTING), Mark(0.5, 1e9, "here", SETTING), traced.full.macs
         )
-        series = {one["meta"]: one for one in figure["data"]}
-        unit = figure["layout"]["meta"]["unit"]
+        series = {one["meta"]["line"]: one for one in figure_of(chart)["data"]}
+        unit = macs_unit(int(traced.full.macs))[0]
         for name in ("frontier", "settings", "knee", "chosen"):
             for x, y, (tau, gamma, temperature, rule) in zip(
                 series[name]["x"], series[name]["y"], series[name]["customdata"], strict=True
@@ -219,6 +214,16 @@ class TestFrontier:
                 assert x * unit == pytest.approx(outcome.macs, rel=1e-4)
                 assert y == pytest.approx(100 * outcome.accuracy, abs=1e-4)
         assert "customdata" not in series["cascade"]
+
+    def test_the_gain_is_on_the_best_cascade_that_costs_no_more(self) -> None:
+        series = {
+            "frontier": [Mark(0.2, 1e9, ""), Mark(0.5, 3e9, ""), Mark(0.6, 5e9, "")],
+            "cascade": [Mark(0.3, 2e9, ""), Mark(0.45, 4e9, "")],
+        }
+        chart = gain_chart(series, 8e9)
+        assert chart is not None
+        assert [(p.x, round(p.y, 9)) for p in chart.lines[1].points] == [(3.0, 20.0), (5.0, 15.0)]
+        assert gain_chart({"frontier": series["frontier"]}, 8e9) is None
 
     def test_the_frontier_is_beaten_by_none_of_the_cloud(self, traced: KnownTrace) -> None:
         best = frontier_outcomes(traced, SETTING)
@@ -252,7 +257,7 @@ class TestCharts:
         well_formed(svg)
         assert exact_percent(one.ece) in svg
         assert exact_percent(other.ece) in svg
-        assert svg.count("tn-after-dot") == sum(count > 0 for count in other.counts)
+        assert svg.count("T = 2, the setting’s</th>") == sum(count > 0 for count in other.counts)
 
     def test_risk(self, trace: Trace) -> None:
         confidence, right = trace.column(1.0), trace.guidance_rank == 0
@@ -309,8 +314,3 @@ class TestTables:
         assert "0.1 points" in part
         found = f1_tau(trace, SETTING)
         assert f"tau {found.tau:g}" in f1_part(found, SETTING)
-
-
-def _plain(figure: dict[str, Any]) -> dict[str, Any]:
-    """Return the figure with a colour wherever a variable of the page stands."""
-    return dict(json.loads(re.sub(r'"--td-[a-z-]+"', '"#123456"', json.dumps(figure))))

@@ -14,6 +14,7 @@ from tinydrop.ui.explore.links import LINK_FIELDS
 from tinydrop.ui.explore.page import explore_page
 from tinydrop.ui.explore.wiring import wire
 from tinydrop.ui.kit.blocks import SESSIONS_HELD, AppBlocks
+from tinydrop.ui.kit.chart import chart_head
 from tinydrop.ui.kit.components import read_asset
 from tinydrop.ui.kit.doors import Doors
 from tinydrop.ui.kit.fragments import gallery
@@ -95,6 +96,7 @@ def launch_options() -> dict[str, Any]:
             read_asset(f"{sheet}.css")
             for sheet in (
                 "explore/page",
+                "kit/chart",
                 "tune/page",
                 "coherence/page",
                 "coherence/gallery",
@@ -115,10 +117,10 @@ def launch_options() -> dict[str, Any]:
 
 
 def _head() -> str:
-    """Return the script that marks a page whose first look is not the one that its link names."""
+    """Return the scripts that mark a page whose link names another look, and that draw charts."""
     return (
         f"<script>{{const fields = {json.dumps(LINK_FIELDS)};"
-        f"{read_asset('explore/coming.js')}}}</script>"
+        f"{read_asset('explore/coming.js')}}}</script>{chart_head()}"
     )
 
 

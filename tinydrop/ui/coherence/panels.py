@@ -12,7 +12,7 @@ import gradio as gr
 
 from tinydrop.core.selection import label_of
 from tinydrop.studies.quality import Intervention, InterventionTable
-from tinydrop.ui.coherence.charts import Line, accuracy_chart, accuracy_table, tenths_chart
+from tinydrop.ui.coherence.charts import Curve, accuracy_chart, gain_chart, tenths_chart
 from tinydrop.ui.coherence.gallery_maker import GalleryMaker
 from tinydrop.ui.coherence.lessons import lessons_html, small_lesson
 from tinydrop.ui.coherence.tables import (
@@ -22,14 +22,14 @@ from tinydrop.ui.coherence.tables import (
     quality_table,
 )
 from tinydrop.ui.coherence.words import POSITION_TITLES
-from tinydrop.ui.kit.components import read_asset
+from tinydrop.ui.kit.chart import chart_part
 from tinydrop.ui.kit.layout import card, fold, plain
 from tinydrop.ui.kit.markup import escape
 from tinydrop.ui.kit.page import Updates
 from tinydrop.ui.kit.wiring import Parts
 
 PANELS = (
-    *("cg_chart", "cg_table", "cg_small", "cg_small_lesson", "cg_small_table"),
+    *("cg_chart", "cg_small", "cg_small_lesson"),
     *("cg_modes", "cg_quality", "cg_lesson", "cg_foot"),
 )
 """The parts that ``panels`` fills."""
@@ -73,22 +73,18 @@ def panels_section(parts: Parts) -> None:
     with card("cg-card-lesson", "What this pair teaches"):
         parts["cg_lesson"] = plain('<p class="td-waiting">Reading the tables…</p>')
     with card("cg-card-chart", "Accuracy against kept patches", TEACH["chart"]):
-        parts["cg_chart"] = _chart("cg-chart", "cg-wide")
-        with gr.Accordion("The figures as a table", open=False, elem_classes=["td-fold"]):
-            parts["cg_table"] = plain()
+        parts["cg_chart"] = chart_part("cg-chart")
         fold("How is this counted?", COUNTED["chart"])
     with card("cg-card-small", "Where the object is small", TEACH["small"]):
         parts["cg_small_lesson"] = plain()
-        parts["cg_small"] = _chart("cg-small", "cg-wide")
-        with gr.Accordion("The figures as a table", open=False, elem_classes=["td-fold"]):
-            parts["cg_small_table"] = plain()
+        parts["cg_small"] = chart_part("cg-small")
         fold("How is this counted?", COUNTED["small"])
     with gr.Row(elem_id="cg-beside"):
         with card("cg-card-modes", "Right and wrong positions", TEACH["modes"]):
-            parts["cg_modes"] = _chart("cg-modes")
+            parts["cg_modes"] = chart_part("cg-modes")
             fold("How is this counted?", COUNTED["modes"])
         with card("cg-card-tenths", "Accuracy by coherence", TEACH["tenths"]):
-            parts["cg_tenths"] = plain(elem_id="cg-tenths")
+            parts["cg_tenths"] = chart_part("cg-tenths")
             fold("How is this counted?", COUNTED["tenths"])
     with card("cg-card-quality", "What the maps are worth", TEACH["quality"]):
         parts["cg_quality"] = plain(elem_id="cg-quality")
@@ -110,18 +106,19 @@ def panels(maker: GalleryMaker) -> Updates:
     }
     if isinstance(table, str):
         gone = missing_html("Accuracy of other choices", table)
-        return {**updates, "cg_chart": gone, "cg_modes": gone, "cg_lesson": gone, "cg_table": ""}
+        return {**updates, "cg_chart": gone, "cg_modes": gone, "cg_lesson": gone}
     lines = _selector_lines(table, FIRST_LINES)
     return {
         **updates,
         "cg_chart": accuracy_chart(
+            "choices",
             lines,
             table.kept,
             _across(maker, table),
             "Accuracy against patches kept, one line per choice",
-        ),
+        )
+        + _gains(table),
         "cg_modes": _modes(maker, table),
-        "cg_table": accuracy_table([*lines, *_mode_lines(table)], table.kept),
         "cg_lesson": lessons_html(
             table,
             None if isinstance(report, str) else report,
@@ -147,26 +144,25 @@ def _small(maker: GalleryMaker) -> Updates:
     table, report = maker.small_interventions, maker.small_report
     if isinstance(table, str):
         gone = missing_html("Accuracy where the object is small", table)
-        return {"cg_small": gone, "cg_small_lesson": "", "cg_small_table": ""}
+        return {"cg_small": gone, "cg_small_lesson": ""}
     lines = _selector_lines(table, SMALL_LINES)
     full = {"full target": float(table.interventions[0].accuracy[-1])}
     label = "Accuracy against patches kept where the object is small, one line per choice"
     lesson = small_lesson(table, None if isinstance(report, str) else report)
     return {
-        "cg_small": accuracy_chart(lines, table.kept, full, label),
+        "cg_small": accuracy_chart("small", lines, table.kept, full, label),
         "cg_small_lesson": f'<p class="cg-lesson">{escape(lesson)}</p>',
-        "cg_small_table": accuracy_table(lines, table.kept),
     }
 
 
-def _selector_lines(table: InterventionTable, first: Sequence[str]) -> list[Line]:
+def _selector_lines(table: InterventionTable, first: Sequence[str]) -> list[Curve]:
     chosen = {one.name: one for one in table.interventions if one.kind != "positions"}
     names = [name for name in first if name in chosen]
     names += [name for name in chosen if name not in names]
     return [_line(chosen[name], label_of(name), shown=name in first) for name in names]
 
 
-def _mode_lines(table: InterventionTable) -> list[Line]:
+def _mode_lines(table: InterventionTable) -> list[Curve]:
     found = {one.name: one for one in table.interventions if one.kind == "positions"}
     return [
         _line(found[mode], f"positions: {POSITION_TITLES[mode]}")
@@ -180,7 +176,7 @@ def _modes(maker: GalleryMaker, table: InterventionTable) -> str:
     if not lines:
         return missing_html("Positions", "The table holds no mode of positions.")
     label = "Accuracy against patches kept, one line per mode of positions"
-    return accuracy_chart(lines, table.kept, _across(maker, table), label)
+    return accuracy_chart("positions", lines, table.kept, _across(maker, table), label)
 
 
 def _across(maker: GalleryMaker, table: InterventionTable) -> dict[str, float]:
@@ -190,16 +186,24 @@ def _across(maker: GalleryMaker, table: InterventionTable) -> dict[str, float]:
     return found if guidance is None else found | {"guidance alone": guidance}
 
 
-def _line(one: Intervention, name: str, *, shown: bool = True) -> Line:
+def _gains(table: InterventionTable) -> str:
+    """Return what every choice but the reference gains on it, on the same pictures."""
+    reference = table.provenance.reference
+    gains = [
+        Curve(
+            f"{one.kind}-{one.name}", label_of(one.name), one.name, one.gain, one.gain_low,
+            one.gain_high, one.name in FIRST_LINES,
+        )
+        for one in table.interventions
+        if one.kind != "positions" and one.name != reference
+    ]  # fmt: skip
+    if not gains:
+        return ""
+    name = label_of(reference)
+    label = f"Gain on {name} against patches kept, one line per choice"
+    return gain_chart("gains", gains, table.kept, name, label)
+
+
+def _line(one: Intervention, name: str, *, shown: bool = True) -> Curve:
     low, high = one.interval
-    return Line(f"{one.kind}-{one.name}", name, one.accuracy, low, high, shown)
-
-
-def _chart(name: str, *classes: str) -> gr.HTML:
-    return gr.HTML(
-        "",
-        js_on_load=read_asset("coherence/chart.js"),
-        apply_default_css=False,
-        elem_id=name,
-        elem_classes=list(classes),
-    )
+    return Curve(f"{one.kind}-{one.name}", name, one.name, one.accuracy, low, high, shown)

@@ -10,13 +10,14 @@ function tell() {
 element.addEventListener('click', (event) => {
   const chip = event.target.closest('.td-chip');
   if (!chip) return;
-  if (chip.dataset.axis) {
-    for (const one of chips('axis')) one.setAttribute('aria-pressed', String(one === chip));
+  const kind = ['axis', 'shown'].find((one) => chip.dataset[one]);   // one of several, not on or off
+  if (kind) {
+    for (const one of chips(kind)) one.setAttribute('aria-pressed', String(one === chip));
   } else if (chip.dataset.group && pressed(chip) && chips('group').filter(pressed).length === 1) {
     return;  // an empty chart says nothing
   } else {
     chip.setAttribute('aria-pressed', String(!pressed(chip)));
   }
   if (chip.dataset.group) return tell();
-  trigger('turn', { axis: chips('axis').find(pressed).dataset.axis, guided: pressed(chips('guide')[0]) });
+  trigger('turn', { axis: chips('axis').find(pressed).dataset.axis, shown: chips('shown').find(pressed).dataset.shown, guided: pressed(chips('guide')[0]) });
 });

@@ -49,7 +49,7 @@ class DataSetPanel:
             "foot": compare_foot(table),
         }
 
-    def chart(self, axis: str, *, guided: bool) -> str:
+    def chart(self, axis: str, *, guided: bool, differing: bool = False) -> str:
         """Return the panels on another axis.
 
         Raises:
@@ -60,4 +60,4 @@ class DataSetPanel:
             return compare_missing(table)
         if axis not in AXES:
             raise SettingError(f"Cost is counted in {' or '.join(AXES)}, got {axis[:40]!r}.")
-        return cost_panels(table, axis, guided=guided)
+        return cost_panels(table, axis, guided=guided, differing=differing)

@@ -9,6 +9,7 @@ import gradio as gr
 from tinydrop.core.budget import BUDGET_LEVELS
 from tinydrop.ui.compare.handlers import START_LEVEL
 from tinydrop.ui.compare.words import GROUPS, RANKERS, TRAINED
+from tinydrop.ui.kit.chart import chart_part
 from tinydrop.ui.kit.components import Dropzone, read_asset
 from tinydrop.ui.kit.layout import card, fold, plain
 from tinydrop.ui.kit.wiring import Parts
@@ -124,13 +125,7 @@ def _data_set(parts: Parts) -> None:
             _axes(), js_on_load=read_asset("compare/axes.js"), apply_default_css=False,
             elem_id="cp-axes",
         )  # fmt: skip
-        parts["chart"] = gr.HTML(
-            "",
-            html_template='${value}<output class="cp-chart-said" aria-live="polite"></output>',
-            js_on_load=read_asset("compare/chart.js"),
-            apply_default_css=False,
-            elem_id="cp-chart",
-        )
+        parts["chart"] = chart_part("cp-chart", read_asset("compare/chart.js"))
         fold("How is this counted?", COUNTED["chart"])
     with card("cp-card-table", "The figures", TEACH["table"]):
         parts["table"] = _scripted("compare/table.js", "cp-table")
@@ -144,9 +139,12 @@ def _axes() -> str:
     ) + _chip("group", TRAINED.key, "Trained, and the yardsticks", pressed=True)
     axis = _chip("axis", "macs", "MACs", pressed=True)
     axis += _chip("axis", "time", "measured time", pressed=False)
+    shown = _chip("shown", "accuracy", "accuracy", pressed=True)
+    shown += _chip("shown", "gain", "gain on Grad-CAM", pressed=False)
     guide = _chip("guide", "1", "with the guide", pressed=True)
     return (
         f'<div class="cp-filter"><div class="td-chips" role="group" aria-label="Cost in">{axis}'
+        f'</div><div class="td-chips" role="group" aria-label="Shown as">{shown}'
         f'</div><div class="td-chips" role="group" aria-label="Guide">{guide}</div>'
         f'<div class="td-chips" role="group" aria-label="Groups">{groups}</div></div>'
     )

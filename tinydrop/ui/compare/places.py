@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from tinydrop.core.numbers import millions, percent, share
 from tinydrop.core.results import Answer, Truth
-from tinydrop.ui.compare.labels import spread_out
 from tinydrop.ui.compare.method_cards import fate
 from tinydrop.ui.compare.words import depth_words
+from tinydrop.ui.kit.labels import spread_out
 from tinydrop.ui.kit.markup import escape
 
 WIDTH, HEIGHT = 640, 300

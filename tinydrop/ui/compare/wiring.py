@@ -106,7 +106,8 @@ def _wire_data_set(page: Any, parts: Parts, compare: Compare, data_set: DataSetP
     def turn(event: gr.EventData) -> Any:
         data = payload(event)
         axis, guided = str(data.get("axis")), bool(data.get("guided"))
-        work = partial(data_set.chart, axis, guided=guided)
+        differing = data.get("shown") == "gain"
+        work = partial(data_set.chart, axis, guided=guided, differing=differing)
         return keyed(parts, compare.answered(lambda: {"chart": work()}, quiet=True))
 
     parts["axes"].turn(turn, None, components(parts, ("message", "chart")), **EACH)

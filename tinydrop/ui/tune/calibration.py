@@ -1,23 +1,22 @@
-"""Is the guidance's confidence worth anything? Reliability and risk-coverage as inline SVG."""
+"""Is the guidance's confidence worth anything? Reliability and risk-coverage."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
+from markupsafe import Markup
 
 from tinydrop.core.numbers import exact_percent
 from tinydrop.studies.calibration import Reliability, RiskCoverage
-from tinydrop.ui.kit.markup import escape
+from tinydrop.ui.kit.chart import HERE, Axis, Chart, Line, Point
+from tinydrop.ui.kit.templates import draw
 
-WIDTH, HEIGHT = 300, 210
-LEFT, RIGHT, TOP, BOTTOM = 36.0, 290.0, 24.0, 176.0
+HEIGHT = 320
 POINTS = 160
 
 
 def reliability_chart(
     plain: Reliability, scaled: Reliability, temperature: float, fitted: float
-) -> str:
+) -> Markup:
     """Return the reliability diagram before and after dividing the logits by ``temperature``.
 
     Args:
@@ -26,40 +25,32 @@ def reliability_chart(
         temperature: the setting's.
         fitted: the one that makes the labels of these pictures most likely.
     """
-    said = (
-        f"Expected calibration error {exact_percent(plain.ece)} at temperature 1, "
-        f"{exact_percent(scaled.ece)} at {temperature:g}"
+    ece = [
+        ("T = 1", exact_percent(plain.ece)),
+        (f"T = {temperature:g}", exact_percent(scaled.ece)),
+    ]
+    ideal = tuple(Point(v, v, "as sure as right") for v in (0.0, 100.0))
+    lines = (
+        Line("ideal", "as sure as right", "ideal", ideal),
+        Line("before", "T = 1", "before", _bins(plain)),
+        Line("after", f"T = {temperature:g}, the setting’s", "after", _bins(scaled)),
     )
-    before, after = _filled(plain), _filled(scaled)
-    return (
-        f'<svg class="td-curve tn-chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
-        f'aria-label="{said}.">'
-        + _axes("guidance confidence", "share right", 1.0)
-        + f'<path class="tn-ideal" d="M{LEFT} {BOTTOM}L{RIGHT} {TOP}"/>'
-        + _line("tn-before", [(c, a) for c, a, _ in before], 1.0)
-        + _line("tn-after", [(c, a) for c, a, _ in after], 1.0)
-        + "".join(
-            f'<path class="tn-before-dot" d="M{_x(c) - 2.5:.1f} {_y(a, 1.0) - 2.5:.1f}h5v5h-5z">'
-            f"{_bin_title(c, a, n)}</path>"
-            for c, a, n in before
-        )
-        + "".join(
-            f'<circle class="tn-after-dot" cx="{_x(c):.1f}" cy="{_y(a, 1.0):.1f}" r="3.5">'
-            f"{_bin_title(c, a, n)}</circle>"
-            for c, a, n in after
-        )
-        + "</svg>"
-        + '<p class="tn-legend"><span><i class="tn-k tn-k-before"></i>T = 1: ECE '
-        f"<b>{exact_percent(plain.ece)}</b></span>"
-        f'<span><i class="tn-k tn-k-after"></i>T = {temperature:g}: ECE '
-        f"<b>{exact_percent(scaled.ece)}</b></span></p>"
-        f'<p class="td-hint">Fitted on these pictures: T = {fitted:.2f}.</p>'
+    chart = Chart(
+        "reliability",
+        f"Expected calibration error {ece[0][1]} at temperature 1, {ece[1][1]} at {temperature:g}",
+        Axis("guidance confidence", "%", 0, 102),
+        Axis("share right", "%", 0, 102),
+        lines,
+        height=HEIGHT,
+    )
+    return draw(
+        "tune/calibration.html", "reliability", chart=chart.html(), ece=ece, fitted=f"{fitted:.2f}"
     )
 
 
 def risk_coverage_chart(
     curve: RiskCoverage, auroc: float | None, coverage: float, risk: float | None
-) -> str:
+) -> Markup:
     """Return how often the guidance is wrong when it answers its surest pictures.
 
     Args:
@@ -69,46 +60,43 @@ def risk_coverage_chart(
         coverage: the exit rate at the setting's tau.
         risk: share wrong of those that exit; None where nothing exits.
     """
-    points = _thinned(curve)
-    top = max([0.05, *(r for _, r in points)]) * 1.08
+    points = tuple(
+        Point(100 * c, 100 * r, f"{exact_percent(c)} exit<br>{exact_percent(r)} of them wrong")
+        for c, r in _thinned(curve)
+    )
     at = (
         "nothing exits at this tau"
         if risk is None
         else f"{exact_percent(coverage)} exit, {exact_percent(risk)} of them wrong"
     )
-    dot = (
-        f'<path class="td-tau" d="M{_x(coverage):.1f} {TOP}V{BOTTOM}"/>'
-        f'<circle class="td-dot" cx="{_x(coverage):.1f}" cy="{_y(risk, top):.1f}" r="5"/>'
-        if risk is not None
-        else ""
+    lines = [Line("curve", "risk at each coverage", "curve", points)]
+    if risk is not None:
+        here = Point(100 * coverage, 100 * risk, f"this setting<br>{at}")
+        lines.append(Line(HERE, "this setting", HERE, (here,)))
+    top = max([5.0, *(point.y for point in points)]) * 1.08
+    chart = Chart(
+        "risk",
+        f"Risk against coverage. Here {at}",
+        Axis("share of pictures that exit", "%", 0, 102),
+        Axis("of those, wrong", "%", 0, top),
+        tuple(lines),
+        height=HEIGHT,
     )
     worth = "not defined: all answers are of one kind" if auroc is None else f"{auroc:.3f}"
-    return (
-        f'<svg class="td-curve tn-chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
-        f'aria-label="Risk against coverage. {escape(at)}.">'
-        + _axes("share of pictures that exit", "of those, wrong", top)
-        + _line("td-line", points, top)
-        + dot
-        + f'</svg><p class="tn-legend"><span>AURC <b>{curve.aurc:.3f}</b></span>'
-        f'<span>AUROC <b>{worth}</b></span></p><p class="td-hint"><i class="td-key"></i> '
-        f"Here {at}.</p>"
-    )
+    return draw(
+        "tune/calibration.html", "risk", chart=chart.html(), aurc=f"{curve.aurc:.3f}",
+        auroc=worth, at=at,
+    )  # fmt: skip
 
 
-def _filled(bins: Reliability) -> list[tuple[float, float, int]]:
-    """Return (confidence, accuracy, count) of the bins that hold pictures."""
-    return [
-        (c, a, n)
+def _bins(bins: Reliability) -> tuple[Point, ...]:
+    """Return (confidence, accuracy) of the bins that hold pictures."""
+    return tuple(
+        Point(100 * c, 100 * a, f"{n:,} pictures<br>{exact_percent(c)} sure, "
+              f"{exact_percent(a)} right")
         for c, a, n in zip(bins.confidence, bins.accuracy, bins.counts, strict=True)
         if c is not None and a is not None
-    ]
-
-
-def _bin_title(confidence: float, accuracy: float, count: int) -> str:
-    return (
-        f"<title>{count:,} pictures: {exact_percent(confidence)} sure, "
-        f"{exact_percent(accuracy)} right</title>"
-    )
+    )  # fmt: skip
 
 
 def _thinned(curve: RiskCoverage) -> list[tuple[float, float]]:
@@ -116,37 +104,3 @@ def _thinned(curve: RiskCoverage) -> list[tuple[float, float]]:
     wanted = np.linspace(0.0, 1.0, POINTS)
     places = np.unique(np.searchsorted(curve.coverage, wanted).clip(0, curve.coverage.size - 1))
     return [(float(curve.coverage[p]), float(curve.risk[p])) for p in places]
-
-
-def _line(kind: str, points: Sequence[tuple[float, float]], top: float) -> str:
-    if len(points) < 2:
-        return ""
-    path = "L".join(f"{_x(x):.1f} {_y(y, top):.1f}" for x, y in points)
-    return f'<path class="{kind}" d="M{path}"/>'
-
-
-def _x(share: float) -> float:
-    return LEFT + (RIGHT - LEFT) * float(share)
-
-
-def _y(value: float, top: float) -> float:
-    return BOTTOM - (BOTTOM - TOP) * float(value) / top
-
-
-def _axes(across: str, up: str, top: float) -> str:
-    ticks = "".join(
-        f'<text x="{_x(v):.0f}" y="{BOTTOM + 14}" text-anchor="middle">{v:g}</text>'
-        for v in (0, 0.5, 1)
-    )
-    digits = 0 if top >= 0.1 else 1
-    shares = "".join(
-        f'<text x="{LEFT - 5}" y="{_y(v, top) + 4:.0f}" text-anchor="end">{100 * v:.{digits}f}'
-        f"{' %' if v else ''}</text>"
-        f'<path class="td-rule" d="M{LEFT} {_y(v, top):.1f}H{RIGHT}"/>'
-        for v in (0.0, top / 2, top)
-    )
-    middle = (LEFT + RIGHT) / 2
-    return (
-        f'{shares}{ticks}<text x="{middle:.0f}" y="{HEIGHT - 4}" text-anchor="middle">{across}'
-        f'</text><text x="4" y="12">{up}</text>'
-    )

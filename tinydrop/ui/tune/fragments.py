@@ -26,7 +26,7 @@ from tinydrop.ui.kit.traces import KnownTrace
 from tinydrop.ui.tune.calibration import reliability_chart, risk_coverage_chart
 from tinydrop.ui.tune.curve import trace_curve
 from tinydrop.ui.tune.files import file_link, harmful_exits
-from tinydrop.ui.tune.frontier import Mark, frontier_json
+from tinydrop.ui.tune.frontier import Mark, frontier_html
 from tinydrop.ui.tune.links import query_of_setting
 from tinydrop.ui.tune.numbers import intervals_part, numbers_card, numbers_formula, warnings_part
 from tinydrop.ui.tune.series import baseline_rows, best_of, chart_series
@@ -86,7 +86,7 @@ def rule_parts(traced: KnownTrace, setting: Setting) -> Fragments:
     outcome, trace = traced.outcome(setting), traced.trace
     here = Mark(outcome.accuracy, outcome.macs, "this setting", setting)
     return {
-        "frontier": frontier_json(chart_series(traced, setting), here, traced.full.macs),
+        "frontier": frontier_html(chart_series(traced, setting), here, traced.full.macs),
         "chosen": too_few(len(trace))
         if traced.few
         else chosen_table(best_of(traced, setting), traced.full.macs),

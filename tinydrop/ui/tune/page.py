@@ -6,11 +6,11 @@ import gradio as gr
 
 from tinydrop.core.budget import BUDGET_RULES, MAX_GAMMA
 from tinydrop.core.selection import RULE_TITLES
+from tinydrop.ui.kit.chart import chart_part
 from tinydrop.ui.kit.components import read_asset
 from tinydrop.ui.kit.layout import card, fold, folded, plain, scripted
 from tinydrop.ui.kit.pieces import header, note
 from tinydrop.ui.kit.wiring import Parts
-from tinydrop.ui.tune.frontier import plotly_script
 from tinydrop.ui.tune.handlers import MAX_EPSILON
 from tinydrop.ui.tune.texts import EXPLAINED, PURPOSE, TEACH, ZIP_NOTE
 from tinydrop.ui.tune.zone import ZipZone
@@ -18,8 +18,6 @@ from tinydrop.ui.tune.zone import ZipZone
 
 def tune_page() -> Parts:
     """Lay the page out and return its components by name."""
-    script = str(plotly_script())
-    gr.set_static_paths([script])  # the one file that the chart fetches, from this server
     parts: Parts = {"query": gr.State({}), "trace_key": gr.State(""), "job": gr.State("")}
     plain(header(PURPOSE))
     for name in ("message", "notice"):
@@ -30,7 +28,7 @@ def tune_page() -> Parts:
             _trace(parts)
         with gr.Column(elem_id="tn-right"):
             _numbers(parts)
-            _frontier(parts, script)
+            _frontier(parts)
             _safe(parts)
             _calibration(parts)
     parts["foot"] = plain("")
@@ -85,14 +83,12 @@ def _numbers(parts: Parts) -> None:
         parts["intervals"] = scripted("tune/intervals.js", "tn-intervals")
 
 
-def _frontier(parts: Parts, script: str) -> None:
+def _frontier(parts: Parts) -> None:
     with card("tn-card-frontier", "Accuracy against cost", TEACH["frontier"]):
-        parts["frontier"] = gr.HTML(
-            "",
-            html_template=read_asset("tune/frontier.html").replace("%SCRIPT%", script),
-            js_on_load=read_asset("tune/frontier.js"),
-            apply_default_css=False,
-            elem_id="tn-frontier",
+        parts["frontier"] = chart_part(
+            "tn-frontier",
+            read_asset("tune/frontier.js"),
+            html_template=read_asset("tune/frontier.html"),
         )
         with folded("The baselines as a table"):
             parts["baselines"] = plain()
@@ -128,10 +124,10 @@ def _safe(parts: Parts) -> None:
 def _calibration(parts: Parts) -> None:
     with gr.Row(elem_id="tn-panels"):
         with card("tn-card-reliability", "Reliability", TEACH["reliability"]):
-            parts["reliability"] = plain()
+            parts["reliability"] = chart_part("tn-reliability")
             fold("What is ECE?", *EXPLAINED["reliability"])
         with card("tn-card-risk", "Risk and coverage", TEACH["risk"]):
-            parts["risk"] = plain()
+            parts["risk"] = chart_part("tn-risk")
             fold("What are AURC and AUROC?", *EXPLAINED["risk"])
     with card("tn-card-harmful", "Harmful exits", TEACH["harmful"]):
         parts["harmful"] = plain(elem_id="tn-harmful")

@@ -38,9 +38,9 @@ HOUSE: Mapping[str, str] = {
 INNER: Mapping[str, str] = {
     "models.backbones": "costs hub build synsets features heads structure splits cut parity "
     "guidance target dense family families refusals registry own_map",
-    "ui.kit": "cache turns lanes blocks doors texts markup templates markers agreement stage curve "
-    "look known maker analysis samples traces fragments layout components page wiring "
-    "line",
+    "ui.kit": "cache turns lanes blocks doors texts markup templates glossary markers agreement "
+    "stage curve look known maker analysis samples traces fragments layout components page wiring "
+    "board line",
 }
 ENTRANCES = {"__init__", "__main__"}
 PAGES = "explore tune coherence compare models".split()

@@ -95,6 +95,10 @@ def launch_options() -> dict[str, Any]:
             read_asset(f"{sheet}.css")
             for sheet in (
                 "explore/page",
+                "explore/flow",
+                "explore/layout",
+                "kit/board",
+                "kit/glossary",
                 "tune/page",
                 "coherence/page",
                 "coherence/gallery",
@@ -115,11 +119,15 @@ def launch_options() -> dict[str, Any]:
 
 
 def _head() -> str:
-    """Return the script that marks a page whose first look is not the one that its link names."""
-    return (
-        f"<script>{{const fields = {json.dumps(LINK_FIELDS)};"
-        f"{read_asset('explore/coming.js')}}}</script>"
-    )
+    """Return what every page needs before it is drawn.
+
+    That a first look is not the one which its link names, the meanings of words, and tabs that
+    the arrow keys reach.
+    """
+    fields = f"const fields = {json.dumps(LINK_FIELDS)};"
+    scripts = (fields + read_asset("explore/coming.js"), read_asset("kit/glossary.js"),
+               read_asset("kit/tabs.js"))  # fmt: skip
+    return "".join(f"<script>{{{script}}}</script>" for script in scripts)
 
 
 def _look_at(looks: LookMaker, sample: Sample) -> Look:

@@ -121,6 +121,7 @@ def _right(parts: Parts, first: Updates) -> None:
             " if (element.querySelector('[data-pending]')) trigger('pending'); });",
             apply_default_css=False,
         )
+    _thresholds(parts, first)
     with card("td-card-cost", "Cost of this answer"):
         parts["cost"] = plain(first["cost"])
         with gr.Accordion("How is this counted?", open=False, elem_classes=["td-fold"]):
@@ -129,7 +130,6 @@ def _right(parts: Parts, first: Updates) -> None:
                 label="the saliency step is counted as",
             )  # fmt: skip
             parts["cost_formula"] = plain(first["cost_formula"], elem_classes=["td-formula"])
-    _thresholds(parts, first)
     _models(parts, first)
     with gr.Column(elem_id="td-card-actions"):
         parts["actions"] = gr.HTML(

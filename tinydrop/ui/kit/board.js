@@ -81,6 +81,7 @@ function fade(before, after, [rows, cols]) {
 }
 
 function sync() {
+  window.dispatchEvent(new CustomEvent('td-board', { detail: board.id }));
   if (!mask() || !map()) { last = null; return; }
   held();
   fade(last, mask().dataset.kept, side());
@@ -89,7 +90,6 @@ function sync() {
   board.setAttribute('aria-label', `Patch grid, ${rows} rows by ${cols} columns; ${mask().getAttribute('aria-label')}`);
   board.classList.toggle('td-no-map', !map().dataset.scores);
   element.classList.toggle('td-no-scale', !map().dataset.scores);
-  window.dispatchEvent(new CustomEvent('td-board', { detail: board.id }));
   show(patch !== null && patch < rows * cols ? patch : null);
 }
 

@@ -250,15 +250,26 @@ def test_another_selector_chooses_other_patches(page: Any, menu: str, scores: bo
 
 
 @pytest.mark.thorough
-def test_layers_are_switched(page: Any) -> None:
-    for layer, selector in (("heat", ".td-heat"), ("kept", ".td-edge"), ("picture", ".td-photo")):
-        assert page.is_visible(selector)
-        page.click(f"[data-layer={layer}]")
-        assert page.is_hidden(selector)
-        assert page.get_attribute(f"[data-layer={layer}]", "aria-pressed") == "false"
-    page.click("[data-layer=ranks]")
-    assert page.is_visible(".td-ranks")
+def test_the_board_has_four_views(page: Any) -> None:
+    shown = {
+        "kept": (".td-photo", ".td-veil", ".td-edge"),
+        "heat": (".td-photo", ".td-heat", ".td-edge"),
+        "ranks": (".td-photo", ".td-veil", ".td-edge", ".td-ranks"),
+        "photo": (".td-photo",),
+    }
+    parts = {one for several in shown.values() for one in several}
+    for view, visible in shown.items():
+        page.click(f"#td-stage [data-view={view}]")
+        assert page.get_attribute(f"#td-stage button[data-view={view}]", "aria-pressed") == "true"
+        assert page.locator("#td-stage [aria-pressed=true]").count() == 1
+        for part in parts:
+            assert page.is_visible(f"#td-board {part}") is (part in visible), (view, part)
     assert page.locator(".td-ranks text").count() == len(kept(page))
+
+
+def test_no_heat_lies_over_the_photograph_at_first(page: Any) -> None:
+    assert page.is_visible(".td-photo")
+    assert page.is_hidden(".td-heat")
 
 
 def test_every_shipped_pair_answers_offline(page: Any, seen: Seen) -> None:

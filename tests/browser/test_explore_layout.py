@@ -40,6 +40,37 @@ class TestPhone:
         assert page.locator(".td-forced").count() == 1
 
 
+class TestProjector:
+    @pytest.fixture
+    def context_options(self) -> dict[str, Any]:
+        return {"viewport": {"width": 1024, "height": 768}}
+
+    def test_stage_and_verdict_stand_side_by_side_on_the_first_screen(self, page: Any) -> None:
+        settled(page)
+        page.click(".td-skip")
+        stage, verdict, samples = (
+            page.locator(f"#td-card-{name}").bounding_box()
+            for name in ("stage", "decision", "picture")
+        )
+        assert stage["x"] + stage["width"] <= verdict["x"]
+        assert verdict["y"] + verdict["height"] < 768
+        assert samples["y"] > stage["y"]
+        assert overflow(page) <= 0
+
+    def test_no_class_name_is_cut_and_no_text_is_tiny(self, page: Any) -> None:
+        settled(page)
+        cut = page.locator(".td-tops li span, .fl-st > span").evaluate_all(
+            "all => all.filter(one => one.scrollWidth > one.clientWidth + 1"
+            " && getComputedStyle(one).overflowX !== 'visible').map(one => one.textContent)"
+        )
+        assert cut == []
+        tiny = page.locator("#td-flow *, #td-main .td-card *").evaluate_all(
+            "all => all.filter(one => !one.closest('svg') && one.offsetParent"
+            " && parseFloat(getComputedStyle(one).fontSize) < 12).map(one => one.className)"
+        )
+        assert tiny == []
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 class TestReadable:
     @pytest.fixture

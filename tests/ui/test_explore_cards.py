@@ -68,7 +68,7 @@ class TestStage:
     def test_the_map_carries_scores_and_ranks_in_reading_order(self) -> None:
         values = np.array([[3.0, 1.0], [0.0, 2.0]], dtype=np.float32)
         layer = map_layer(PatchGrid(2, 2), Saliency(values, "gradcam", "x"), np.array([0, 3, 1, 2]))
-        part = parsed(layer.replace('alt="">', 'alt=""/>'))[0]
+        part = parsed(str(layer).replace('alt="">', 'alt=""/>'))[0]
         assert part.get("data-scores") == "1.000 0.333 0.000 0.667"
         assert part.get("data-ranks") == "1 3 4 2"
         assert [text.text for text in part.iter("text")] == ["1", "3", "4", "2"]

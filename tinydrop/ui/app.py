@@ -97,6 +97,10 @@ def launch_options() -> dict[str, Any]:
             for sheet in (
                 "explore/page",
                 "kit/chart",
+                "explore/flow",
+                "explore/layout",
+                "kit/board",
+                "kit/glossary",
                 "tune/page",
                 "coherence/page",
                 "coherence/gallery",
@@ -117,11 +121,15 @@ def launch_options() -> dict[str, Any]:
 
 
 def _head() -> str:
-    """Return the scripts that mark a page whose link names another look, and that draw charts."""
-    return (
-        f"<script>{{const fields = {json.dumps(LINK_FIELDS)};"
-        f"{read_asset('explore/coming.js')}}}</script>{chart_head()}"
-    )
+    """Return what every page needs before it is drawn.
+
+    That a first look is not the one which its link names, the meanings of words, tabs that
+    the arrow keys reach, and the library that draws charts.
+    """
+    fields = f"const fields = {json.dumps(LINK_FIELDS)};"
+    scripts = (fields + read_asset("explore/coming.js"), read_asset("kit/glossary.js"),
+               read_asset("kit/tabs.js"))  # fmt: skip
+    return "".join(f"<script>{{{script}}}</script>" for script in scripts) + chart_head()
 
 
 def _look_at(looks: LookMaker, sample: Sample) -> Look:

@@ -192,7 +192,7 @@ def _mask(known: Known) -> str:
     if wish.pinned or len(put[0]) + len(put[1]) > MAX_MARKS:
         put = ([], [])
     return (
-        mask_layer(known.grid, stage, *put, hatching="ch-hatching")
+        mask_layer(known.grid, stage, *put)
         + f'<i class="ch-hand" hidden data-hand="{int(wish.by_hand)}" '
         f'data-pinned="{int(wish.pinned)}"></i>'
     )

@@ -11,8 +11,10 @@ from tinydrop.ui.coherence.gallery import gallery_section
 from tinydrop.ui.coherence.handlers import START_LEVEL
 from tinydrop.ui.coherence.measures import measure_formulas
 from tinydrop.ui.coherence.panels import panels_section
+from tinydrop.ui.kit.board import add_board
 from tinydrop.ui.kit.components import Dropzone, read_asset
 from tinydrop.ui.kit.layout import card, fold, plain
+from tinydrop.ui.kit.templates import draw
 from tinydrop.ui.kit.wiring import Parts
 
 HEADER = (
@@ -124,19 +126,8 @@ def _left(parts: Parts) -> None:
 
 
 def _middle(parts: Parts) -> None:
-    with (
-        card("ch-card-stage"),
-        gr.HTML(
-            html_template=read_asset("coherence/stage.html"),
-            js_on_load=read_asset("kit/board.js") + read_asset("coherence/stage.js"),
-            apply_default_css=False,
-            elem_id="ch-stage",
-        ) as stage,
-    ):
-        parts["stage"] = stage
-        with gr.Column(elem_id="ch-board", elem_classes=["td-board"]):
-            for name in ("picture", "map", "mask"):
-                parts[name] = plain(elem_classes=["td-layer", f"td-layer-{name}"])
+    with card("ch-card-stage"):
+        add_board(parts, "ch", "coherence/stage.js", draw("coherence/stage.html", "tools"))
     with card("ch-card-paint", "What painting does"):
         parts["paint"] = plain(elem_id="ch-paint")
         fold("What is a logit?", LOGIT_NOTE)

@@ -9,6 +9,8 @@ import re
 from importlib.metadata import version
 from pathlib import Path
 
+from markupsafe import Markup
+
 import tinydrop
 from tinydrop.core.results import Truth
 from tinydrop.core.selection import SELECTOR_TITLES
@@ -17,21 +19,25 @@ from tinydrop.models.pairs import PRESETS, SHIPPED, Pair
 from tinydrop.pipeline.render import decision_parts, overlay_image, plain_text
 from tinydrop.ui.explore.cards import (
     ACCOUNTING,
+    CARDS,
     answers_card,
     cost_card,
     cost_formula,
     decision_card,
 )
+from tinydrop.ui.explore.flow import flow_card, flow_waiting
 from tinydrop.ui.explore.links import query_of
 from tinydrop.ui.explore.snippets import python_snippet
+from tinydrop.ui.explore.times import PARTS
 from tinydrop.ui.kit.curve import budget_curve, budget_formula
 from tinydrop.ui.kit.fragments import STAGE_SIDE, Fragments, credit, not_yet, seen_in
 from tinydrop.ui.kit.known import KnownLook
 from tinydrop.ui.kit.lanes import QUICK_LANE, line_part
 from tinydrop.ui.kit.look import BUNDLED, Look
-from tinydrop.ui.kit.markup import data_uri, escape
+from tinydrop.ui.kit.markup import data_uri
 from tinydrop.ui.kit.samples import Sample, truth_line
 from tinydrop.ui.kit.stage import map_layer, mask_layer, picture_layer
+from tinydrop.ui.kit.templates import draw
 from tinydrop.ui.kit.texts import FAILED
 
 
@@ -44,7 +50,7 @@ def setting_parts(
     truth: Truth | None = None,
     times: str = "",
 ) -> Fragments:
-    """Return what a slider may change: mask, decision, cost, answers, curve and links.
+    """Return what a slider may change: mask, flow, decision, cost, answers, curve and links.
 
     Args:
         known: what is known of the look.
@@ -56,24 +62,24 @@ def setting_parts(
         times: what the kept patches cost in time, as HTML.
     """
     look, result = known.look, known.result
-    pending, place = "", ""
-    if known.running and failure is None:
-        pending = f' data-pending="{known.key}"'
-        place = f'<p class="td-state td-place">{line_part(QUICK_LANE, None)}</p>'
+    asks = known.running and failure is None
     if known.running:
         note = failure or "Target running…"
     card = decision_card(result, note, stopped=failure is not None, truth=truth)
+    place = Markup(line_part(QUICK_LANE, None)) if asks else ""  # noqa: S704 - our own HTML
+    curve = budget_curve(look.setting, known.budget, result.patches)
     return {
         "mask": mask_layer(
             known.grid, result.selection, _on(known, look.forced_in), _on(known, look.forced_out)
         ),
-        "decision": f"<div{pending}>{card}{place}</div>",
+        "decision": draw(CARDS, "asking", key=known.key if asks else "", card=card, place=place),
         "cost": cost_card(result, accounting, times),
         "cost_formula": cost_formula(result, accounting),
         "answers": answers_card(result, known.pair.groups),
-        "curve": budget_curve(look.setting, known.budget, result.patches) + measured,
+        "curve": curve + Markup(measured),  # noqa: S704 - comes as HTML
         "budget_formula": budget_formula(look.setting, known.budget, result.patches),
         "actions": _links(known),
+        "flow": flow_card(known, truth, accounting),
     }
 
 
@@ -86,12 +92,9 @@ def waiting_card(key: int, *, failed: bool, ahead: int = 0) -> str:
         ahead: how many events come first.
     """
     if failed:
-        return f'<div><p class="td-say">{FAILED}</p></div>'
+        return draw(CARDS, "failed", words=FAILED)
     line = line_part(QUICK_LANE, ahead, "the guidance looks first")
-    return (
-        f'<div data-pending="{key}" data-waiting><p class="td-say">Looking…</p>'
-        f'<p class="td-state"><span class="td-spin" aria-hidden="true"></span>{line}</p></div>'
-    )
+    return draw(CARDS, "waiting", key=key, line=Markup(line))  # noqa: S704 - our own HTML
 
 
 def arriving_parts(
@@ -103,9 +106,10 @@ def arriving_parts(
     """
     return {
         "picture": picture_layer(view.crop(picture, STAGE_SIDE), seen_in(look, sample)),
-        "credit": f'<p class="td-hint">{escape(_credit(look, sample, pair))}</p>',
+        "credit": draw(PARTS, "hint", words=_credit(look, sample, pair)),
         "decision": waiting_card(hash(look), failed=False, ahead=ahead),
         "actions": links(look),
+        "flow": flow_waiting(),
         **dict.fromkeys(("map", "mask", "cost_formula", "budget_formula"), ""),
         **dict.fromkeys(("cost", "answers", "curve"), not_yet()),
     }
@@ -120,14 +124,9 @@ def fetching(pair: str, doing: str, share: float | None = None, *, asks: bool = 
         share: done so far, from 0 to 1; None while not known.
         asks: True where the page is to ask for it now.
     """
-    wish = f' data-load="{escape(pair)}"' if asks else ""
-    value = "" if share is None else f' value="{share:.3f}"'
-    return (
-        f'<div class="tn-progress"{wish}><progress aria-label="Fetching the pair"{value}>'
-        "</progress>"
-        f'<p class="td-hint" role="status">{doing}</p>'
-        '<button type="button" class="td-button" data-action="stop">Stop</button></div>'
-    )
+    done = "" if share is None else f"{share:.3f}"
+    told = Markup(doing)  # noqa: S704 - comes as HTML
+    return draw(PARTS, "fetching", pair=pair, doing=told, share=done, asks=asks)
 
 
 def picture_parts(known: KnownLook, sample: Sample | None) -> Fragments:
@@ -137,7 +136,7 @@ def picture_parts(known: KnownLook, sample: Sample | None) -> Fragments:
     return {
         "picture": picture_layer(crop, seen_in(known.look, sample)),
         "map": map_layer(known.grid, known.saliency, known.order),
-        "credit": f'<p class="td-hint">{escape(whose)}{_layer(known)}</p>',
+        "credit": draw(PARTS, "hint", words=f"{whose}{_layer(known)}"),
         "selector_note": selector_note(known.look.selector),
     }
 
@@ -146,23 +145,25 @@ def pair_note(pair: str) -> str:
     """Return one line on the pair that is chosen, marked where it is not the samples' own."""
     known = SHIPPED[pair] if pair in SHIPPED else PRESETS[pair]
     other = "" if pair == BUNDLED else " td-other-pair"
-    return f'<p class="td-hint{other}">{escape(known.note)}</p>'
+    return draw(PARTS, "hint", words=known.note, kind=other)
 
 
 def selector_note(selector: str) -> str:
     """Return one line on what the selector keeps."""
-    return f'<p class="td-hint">{escape(SELECTOR_TITLES[selector].note)}</p>'
+    return draw(PARTS, "hint", words=SELECTOR_TITLES[selector].note)
 
 
 def foot(pair: Pair) -> str:
     """Return what is needed to get these numbers again: pair, weights, versions."""
     libraries = ", ".join(f"{name} {version(name)}" for name in ("torch", "timm", "gradio"))
-    return (
-        f'<footer class="td-foot" id="td-foot">Pair <b>{escape(pair.title)}</b>, '
-        f"{len(pair.classes)} classes, weights sha256 <code>{pair.digest[:12]}</code>. "
-        f"tinydrop {tinydrop.__version__}, {libraries}, Python {platform.python_version()}. "
-        "The budget formula is our reconstruction of the paper's; fewer multiply-accumulates are "
-        "not always faster.</footer>"
+    python = platform.python_version()
+    return draw(
+        PARTS,
+        "foot",
+        title=pair.title,
+        classes=len(pair.classes),
+        digest=pair.digest[:12],
+        versions=f"tinydrop {tinydrop.__version__}, {libraries}, Python {python}",
     )
 
 
@@ -171,20 +172,16 @@ def saved_png(known: KnownLook, at: int, truth: Truth | None = None) -> str:
     crop = known.guide.view.crop(known.guide.picture, STAGE_SIDE)
     caption = plain_text(decision_parts(known.result, truth))
     picture = overlay_image(crop, known.saliency, known.result.selection, caption=caption)
-    return _file(data_uri(picture), f"{_stem(known)}-tinydrop.png", at)
+    name = f"{_stem(known)}-tinydrop.png"
+    return draw(PARTS, "file", address=data_uri(picture), name=name, at=at)
 
 
 def saved_json(known: KnownLook, at: int) -> str:
     """Return the result as JSON, as a link that downloads it; ``at`` makes it new."""
     text = json.dumps(known.result.to_dict(), indent=1).encode()
     address = f"data:application/json;base64,{base64.b64encode(text).decode()}"
-    return _file(address, f"{_stem(known)}-tinydrop.json", at)
-
-
-def _file(address: str, name: str, at: int) -> str:
-    return (
-        f'<a href="{address}" download="{escape(name)}" data-name="{escape(name)}" data-at="{at}">'
-    )
+    name = f"{_stem(known)}-tinydrop.json"
+    return draw(PARTS, "file", address=address, name=name, at=at)
 
 
 def _stem(known: KnownLook) -> str:
@@ -200,7 +197,7 @@ def _credit(look: Look, sample: Sample | None, pair: Pair) -> str:
 def _layer(known: KnownLook) -> str:
     if known.saliency is None:
         return ""
-    return f". Map read from {escape(known.saliency.layer)} of the guidance."
+    return f". Map read from {known.saliency.layer} of the guidance."
 
 
 def _on(known: KnownLook, patches: frozenset[int]) -> list[int]:
@@ -218,13 +215,4 @@ def _links(known: KnownLook) -> str:
 
 def links(look: Look, snippet: str = "") -> str:
     """Return what the buttons take from the page; without a snippet there is none to copy yet."""
-    warning = (
-        ""
-        if look.sample
-        else '<p class="td-hint">The link brings back every control, but not your own picture: '
-        "that one stays with you.</p>"
-    )
-    return (
-        f'<div data-query="{escape(query_of(look))}" data-sample="{escape(look.sample or "")}" '
-        f'data-python="{escape(snippet)}">{warning}</div>'
-    )
+    return draw(PARTS, "links", query=query_of(look), sample=look.sample or "", python=snippet)

@@ -13,6 +13,7 @@ from tinydrop.models.pairs import PRESETS, SHIPPED
 from tinydrop.studies.errands import ErrandError, Message
 from tinydrop.ui.explore import fragments
 from tinydrop.ui.explore.cards import ACCOUNTING
+from tinydrop.ui.explore.classes import class_list
 from tinydrop.ui.explore.links import LINK_FIELDS, look_from_query
 from tinydrop.ui.explore.times import level_times, times_line
 from tinydrop.ui.kit.fragments import alert
@@ -290,7 +291,8 @@ class Explore(PictureEvents):
             "selector": look.selector,
             "pair": look.pair,
             "pair_note": fragments.pair_note(look.pair),
-            "foot": fragments.foot(self.looks.pipeline(look.pair).pair),
+            "foot": fragments.foot(known.pair),
+            "classes": class_list(known.pair.classes, known.pair.groups),
         }
 
     def _setting_parts(self, look: Look, controls: Controls, *, ran: bool = False) -> Updates:

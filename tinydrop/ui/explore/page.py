@@ -8,10 +8,14 @@ from tinydrop.core.budget import BUDGET_RULES, MAX_GAMMA
 from tinydrop.core.selection import RULE_TITLES, SELECTOR_TITLES, SELECTORS
 from tinydrop.ui.explore.cards import ACCOUNTING
 from tinydrop.ui.explore.handlers import pair_choices
-from tinydrop.ui.explore.texts import HEADER, TOUR
+from tinydrop.ui.explore.texts import TAGLINE, TOUR
+from tinydrop.ui.explore.times import PARTS
+from tinydrop.ui.kit.board import LAYERS, add_board
 from tinydrop.ui.kit.components import Dropzone, read_asset
+from tinydrop.ui.kit.glossary import define, glossary
 from tinydrop.ui.kit.layout import card, plain
 from tinydrop.ui.kit.page import Updates
+from tinydrop.ui.kit.templates import draw
 from tinydrop.ui.kit.wiring import Parts
 
 
@@ -23,7 +27,7 @@ def explore_page(first: Updates, samples_html: str) -> Parts:
         "query": gr.State({}),
         "job": gr.State(""),
     }
-    gr.HTML(HEADER, apply_default_css=False, elem_id="td-head")
+    plain(draw(PARTS, "header", tagline=TAGLINE), elem_id="td-head")
     parts["message"] = plain("", elem_id="td-message")
     gr.HTML(
         html_template=read_asset("explore/tour.html"),
@@ -31,13 +35,15 @@ def explore_page(first: Updates, samples_html: str) -> Parts:
         steps=[dict(step) for step in TOUR],
         apply_default_css=False,
     )
+    parts["flow"] = plain(
+        first["flow"], js_on_load=read_asset("explore/flow.js"), elem_id="td-flow"
+    )
     with gr.Row(elem_id="td-main"):
         with gr.Column(elem_id="td-left"):
             _left(parts, first, samples_html)
-        with gr.Column(elem_id="td-middle"):
-            _middle(parts, first)
         with gr.Column(elem_id="td-right"):
             _right(parts, first)
+    plain(glossary(), elem_id="td-glossary")
     parts["foot"] = plain(first["foot"])
     parts["files"] = gr.HTML(
         "", js_on_load=read_asset("explore/files.js"), elem_id="td-files", apply_default_css=False
@@ -46,7 +52,11 @@ def explore_page(first: Updates, samples_html: str) -> Parts:
 
 
 def _left(parts: Parts, first: Updates, samples_html: str) -> None:
-    with card("td-card-picture", "Picture"):
+    with card("td-card-stage"):
+        tools = draw("explore/stage.html", "tools")
+        add_board(parts, "td", "explore/stage.js", tools, {name: first[name] for name in LAYERS})
+        parts["credit"] = plain(first["credit"], elem_id="td-credit")
+    with card("td-card-picture"), gr.Row(elem_id="td-pictures"):
         parts["drop"] = Dropzone(elem_id="td-dropzone")
         parts["gallery"] = gr.HTML(
             samples_html,
@@ -54,15 +64,26 @@ def _left(parts: Parts, first: Updates, samples_html: str) -> None:
             apply_default_css=False,
             elem_id="td-gallery",
         )
-    with card("td-card-thresholds", "Thresholds"):
+    with card("td-card-answers", "What each model says"):
+        parts["answers"] = plain(first["answers"])
+    with card("td-card-classes", "What can it recognise?"):
+        parts["classes"] = plain(
+            first["classes"], js_on_load=read_asset("explore/classes.js"), elem_id="td-classes"
+        )
+
+
+def _thresholds(parts: Parts, first: Updates) -> None:
+    with card("td-card-thresholds", "Turn the two knobs"):
         parts["tau"] = gr.Slider(
-            0.01, 1.0, first["tau"], step=0.01, label="tau", info="exit when surer than this",
-            elem_id="td-tau", elem_classes=["td-slider"],
+            0.01, 1.0, first["tau"], step=0.01, label="How sure must the small model be? (tau)",
+            info="above it, its answer stands", elem_id="td-tau", elem_classes=["td-slider"],
         )  # fmt: skip
         parts["gamma"] = gr.Slider(
-            0.05, MAX_GAMMA, first["gamma"], step=0.05, label="gamma", info="low drops more",
-            elem_id="td-gamma", elem_classes=["td-slider"],
+            0.05, MAX_GAMMA, first["gamma"], step=0.05, label="How boldly to drop (gamma)",
+            info="low drops more", elem_id="td-gamma", elem_classes=["td-slider"],
         )  # fmt: skip
+        words = {name: define(name) for name in ("early exit", "keep ratio", "patch")}
+        plain(draw(PARTS, "knobs", **{name.replace(" ", "_"): one for name, one in words.items()}))
         parts["curve"] = plain(first["curve"])
         with gr.Accordion("How many patches?", open=False, elem_classes=["td-fold"]):
             parts["budget_formula"] = plain(first["budget_formula"], elem_classes=["td-formula"])
@@ -77,22 +98,7 @@ def _left(parts: Parts, first: Updates, samples_html: str) -> None:
             )  # fmt: skip
 
 
-def _middle(parts: Parts, first: Updates) -> None:
-    with (
-        card("td-card-stage"),
-        gr.HTML(
-            html_template=read_asset("explore/stage.html"),
-            js_on_load=read_asset("kit/board.js") + read_asset("explore/stage.js"),
-            apply_default_css=False,
-            elem_id="td-stage",
-        ) as stage,
-    ):
-        parts["stage"] = stage
-        with gr.Column(elem_id="td-board", elem_classes=["td-board"]):
-            for name in ("picture", "map", "mask"):
-                parts[name] = plain(first[name], elem_classes=["td-layer", f"td-layer-{name}"])
-    with gr.Column(elem_id="td-credit"):
-        parts["credit"] = plain(first["credit"])
+def _models(parts: Parts, first: Updates) -> None:
     with card("td-card-models", "Models"), gr.Column(elem_id="td-models"):
         with gr.Column(min_width=0):
             parts["pair"] = gr.Dropdown(
@@ -115,6 +121,7 @@ def _right(parts: Parts, first: Updates) -> None:
             " if (element.querySelector('[data-pending]')) trigger('pending'); });",
             apply_default_css=False,
         )
+    _thresholds(parts, first)
     with card("td-card-cost", "Cost of this answer"):
         parts["cost"] = plain(first["cost"])
         with gr.Accordion("How is this counted?", open=False, elem_classes=["td-fold"]):
@@ -123,8 +130,7 @@ def _right(parts: Parts, first: Updates) -> None:
                 label="the saliency step is counted as",
             )  # fmt: skip
             parts["cost_formula"] = plain(first["cost_formula"], elem_classes=["td-formula"])
-    with card("td-card-answers", "What each model says"):
-        parts["answers"] = plain(first["answers"])
+    _models(parts, first)
     with gr.Column(elem_id="td-card-actions"):
         parts["actions"] = gr.HTML(
             first["actions"],

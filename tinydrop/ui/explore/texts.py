@@ -5,12 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 TAGLINE = "A small model looks first; the big one looks only where it must."
-HEADER = (
-    '<header class="td-header"><h1>TinyDrop</h1>'
-    f"<p>{TAGLINE}</p>"
-    '<button type="button" class="td-link" id="td-tour-open">Walk me through</button></header>'
-)
-
 
 TOUR: Sequence[Mapping[str, str]] = (
     {

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from markupsafe import Markup
+
 from tinydrop.core.assets import asset
 from tinydrop.core.errors import TinyDropError
 from tinydrop.models.pairs import Pair
 from tinydrop.studies.bench import LevelTimes, read_level_times
+from tinydrop.ui.kit.templates import draw
 
+PARTS = "explore/parts.html"
 _THREADS = 2
 """The table that is shown: the number of threads of a small machine, one picture at a time."""
 
@@ -18,7 +22,7 @@ def level_times(pair: Pair) -> LevelTimes | None:
     return _known(pair.name, pair.digest)
 
 
-def times_line(times: LevelTimes | None, level: int | None, *, exited: bool) -> str:
+def times_line(times: LevelTimes | None, level: int | None, *, exited: bool) -> Markup:
     """Return what a picture costs in time as a share of the full target's, as HTML.
 
     Args:
@@ -27,16 +31,20 @@ def times_line(times: LevelTimes | None, level: int | None, *, exited: bool) -> 
         exited: whether the target did not run.
     """
     if times is None:
-        return '<p class="td-hint">No time was measured for this pair; tinydrop bench does.</p>'
+        return draw(PARTS, "hint", words="No time was measured for this pair; tinydrop bench does.")
     ratio = times.exit_ratio if exited or level is None else times.ratio_at(level)
-    what = "the guidance and its map" if not exited else "the guidance alone"
-    rest = "" if exited else " and the target on so many patches"
-    slower = " Fewer MACs are not always faster." if ratio.median > 1 else ""
-    threads = "1 thread" if times.threads == 1 else f"{times.threads} threads"
-    return (
-        f'<p class="td-hint">Time: <b>{ratio.median:.2f}</b> of the full target’s '
-        f"({ratio.low:.2f} to {ratio.high:.2f}) for {what}{rest}; benchmark, {threads}, one "
-        f"picture at a time, medians of {times.repeats} turns after a warm-up.{slower}</p>"
+    return draw(
+        PARTS,
+        "times",
+        ratio=f"{ratio.median:.2f}",
+        low=f"{ratio.low:.2f}",
+        high=f"{ratio.high:.2f}",
+        what="the guidance alone"
+        if exited
+        else "the guidance and its map and the target on so many patches",
+        threads="1 thread" if times.threads == 1 else f"{times.threads} threads",
+        repeats=times.repeats,
+        slower=ratio.median > 1,
     )
 
 

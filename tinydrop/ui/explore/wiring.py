@@ -32,10 +32,10 @@ CAME = "() => document.documentElement.classList.remove('td-coming')"
 CONTROLS = ("tau", "gamma", "temperature", "rule", "selector", "accounting")
 BY_SETTING = (
     "message", "mask", "decision", "cost", "cost_formula", "answers", "curve", "budget_formula",
-    "actions",
+    "actions", "flow",
 )  # fmt: skip
 BY_PICTURE = (*BY_SETTING, "picture", "map", "credit", "selector_note", "look", "staged")
-EVERY = (*BY_PICTURE, "pair", "pair_note", "foot", *CONTROLS[:5])
+EVERY = (*BY_PICTURE, "pair", "pair_note", "foot", "classes", *CONTROLS[:5])
 
 
 def wire(demo: gr.Blocks, parts: Parts, explore: Explore, turns: Turns | None = None) -> None:

@@ -1,4 +1,5 @@
-// The board of a stage: layer switches, a cursor on the patch grid, and what it reads there.
+// The patch board: four views, a cursor on the patch grid, what it reads there, and patches that
+// fade in rank order when the kept set changes.
 // A page's own script follows in the same function. It defines act(patch), what a press does;
 // note(patch), what else the readout says; held(), which takes over what the server holds; and
 // listen(), its own events. Then it calls start().
@@ -8,6 +9,10 @@ cursor.className = 'td-cursor';
 cursor.hidden = true;
 let board = null;
 let patch = null;
+let last = null;            // the kept set that was last on the board, as zeros and ones
+const still = window.matchMedia('(prefers-reduced-motion: reduce)');
+const FADE = 220;           // milliseconds that one patch takes
+const SPREAD = 420;         // from the first patch to the last
 
 const map = () => board.querySelector('.td-map');
 const mask = () => board.querySelector('.td-mask');
@@ -44,9 +49,43 @@ function under(event) {
   return col < 0 || row < 0 || col >= cols || row >= rows ? null : row * cols + col;
 }
 
+// While patches fade, squares of our own stand in for the veil, which has changed at once.
+function fade(before, after, [rows, cols]) {
+  if (before === after) return;
+  board.querySelector('.td-fading')?.remove();
+  if (still.matches || !before || before.length !== after.length) return;
+  if (board.dataset.view === 'heat' || board.dataset.view === 'photo') return;
+  const ranks = numbers(map().dataset.ranks);
+  const moved = [...after].flatMap((bit, p) => (bit === before[p] ? [] : [p]));
+  // Dropped patches go from the lowest rank up, and come back from the highest down.
+  const out = moved.filter((p) => after[p] === '0').sort((a, b) => (ranks[b] || 0) - (ranks[a] || 0));
+  const into = moved.filter((p) => after[p] === '1').sort((a, b) => (ranks[a] || 0) - (ranks[b] || 0));
+  const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
+  svg.setAttribute('class', 'td-fading');
+  svg.setAttribute('viewBox', `0 0 ${cols} ${rows}`);
+  svg.setAttribute('preserveAspectRatio', 'none');
+  const square = (p) => {
+    const rect = document.createElementNS(svg.namespaceURI, 'rect');
+    const place = { x: p % cols, y: Math.floor(p / cols), width: 1, height: 1, class: 'td-veil' };
+    Object.entries(place).forEach(([name, value]) => rect.setAttribute(name, value));
+    svg.append(rect);
+    return rect;
+  };
+  [...after].forEach((bit, p) => { if (bit === '0' && before[p] === '0') square(p); });
+  const run = [[out, 0, 1], [into, 1, 0]].flatMap(([patches, from, to]) => patches.map((p, place) => square(p).animate(
+    [{ opacity: from }, { opacity: to }],
+    { duration: FADE, delay: (SPREAD * place) / Math.max(patches.length, 8), fill: 'both' },
+  ).finished));
+  board.append(svg);
+  Promise.allSettled(run).then(() => svg.remove());
+}
+
 function sync() {
-  if (!mask() || !map()) return;
+  window.dispatchEvent(new CustomEvent('td-board', { detail: board.id }));
+  if (!mask() || !map()) { last = null; return; }
   held();
+  fade(last, mask().dataset.kept, side());
+  last = mask().dataset.exited === '1' ? null : mask().dataset.kept;
   const [rows, cols] = side();
   board.setAttribute('aria-label', `Patch grid, ${rows} rows by ${cols} columns; ${mask().getAttribute('aria-label')}`);
   board.classList.toggle('td-no-map', !map().dataset.scores);
@@ -61,7 +100,7 @@ function start() {
   board.append(cursor);
   Object.entries({ tabindex: '0', role: 'application', 'aria-describedby': readout.id })
     .forEach(([name, value]) => board.setAttribute(name, value));
-  board.classList.add('td-hide-ranks');
+  board.dataset.view = 'kept';
   board.addEventListener('pointermove', (event) => { if (mask()) show(under(event)); });
   board.addEventListener('pointerleave', () => { if (document.activeElement !== board) show(null); });
   board.addEventListener('focus', () => { if (patch === null && mask()) show(0); });
@@ -85,15 +124,14 @@ function start() {
   listen();
   new MutationObserver(sync).observe(board, {
     subtree: true, childList: true, attributes: true,
-    attributeFilter: ['data-kept', 'data-in', 'data-out', 'data-scores', 'data-ranks', 'data-rows', 'data-exited', 'data-hand', 'data-pinned', 'data-photo'],
+    attributeFilter: ['data-kept', 'data-in', 'data-out', 'data-scores', 'data-ranks', 'data-rows', 'data-exited', 'data-hand', 'data-pinned', 'data-photo', 'src'],
   });
   sync();
 }
 
 element.addEventListener('click', (event) => {
-  const chip = event.target.closest('[data-layer]');
-  if (!chip) return;
-  const on = chip.getAttribute('aria-pressed') !== 'true';
-  chip.setAttribute('aria-pressed', String(on));
-  board.classList.toggle(`td-hide-${chip.dataset.layer}`, !on);
+  const chosen = event.target.closest('[data-view]');
+  if (!chosen || chosen === board) return;
+  board.dataset.view = chosen.dataset.view;
+  for (const one of element.querySelectorAll('.td-views [data-view]')) one.setAttribute('aria-pressed', String(one === chosen));
 });

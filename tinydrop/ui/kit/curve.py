@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import numpy as np
+from markupsafe import Markup
 
 from tinydrop.core.budget import BUDGET_LEVELS, Budget, Setting, keep_level, keep_ratio, num_keep
 from tinydrop.core.numbers import percent
+from tinydrop.ui.kit.templates import draw
 
 WIDTH, HEIGHT = 300, 150
 LEFT, RIGHT, TOP, BOTTOM = 30.0, 290.0, 20.0, 116.0
 STEPS = 1024
+CURVE = "kit/curve.html"
 
 
-def budget_curve(setting: Setting, budget: Budget, num_patches: int) -> str:
+def budget_curve(setting: Setting, budget: Budget, num_patches: int) -> Markup:
     """Return the staircase of 16 levels up to tau as inline SVG, the picture as a dot on it.
 
     Args:
@@ -28,48 +31,45 @@ def budget_curve(setting: Setting, budget: Budget, num_patches: int) -> str:
     for c, before, share in zip(confidence[1:], kept, kept[1:], strict=False):
         if share != before:
             path += f"H{x_of(c):.1f}V{y_of(share):.1f}"
-    path += f"H{x_of(setting.tau):.1f}"
-    share = budget.num_keep / num_patches
     tau = x_of(setting.tau)
-    return (
-        f'<svg class="td-curve" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
-        f'aria-label="Share of patches kept against the confidence of the guidance. '
-        f'{_here(budget, num_patches)}.">'
-        f"{axes()}"
-        f'<rect class="td-exit" x="{tau:.1f}" y="{TOP}" width="{max(RIGHT - tau, 0):.1f}" '
-        f'height="{BOTTOM - TOP}"/>'
-        f'<path class="td-line" d="{path}V{BOTTOM}H{RIGHT}"/>'
-        f'<path class="td-tau" d="M{tau:.1f} {TOP - 4}V{BOTTOM}"/>'
-        f"{tau_label(setting.tau)}"
-        f'<path class="td-drop" d="M{x_of(budget.confidence):.1f} {BOTTOM}V{y_of(share):.1f}"/>'
-        f'<circle class="td-dot" cx="{x_of(budget.confidence):.1f}" cy="{y_of(share):.1f}" r="5"/>'
-        f"</svg>"
-        f'<p class="td-hint td-here"><i class="td-key"></i> {_here(budget, num_patches)}</p>'
+    return draw(
+        CURVE,
+        "curve",
+        width=WIDTH,
+        height=HEIGHT,
+        here=_here(budget, num_patches),
+        axes=axes(),
+        tau=f"{tau:.1f}",
+        top=TOP,
+        bottom=BOTTOM,
+        right=RIGHT,
+        exit_width=f"{max(RIGHT - tau, 0):.1f}",
+        line=f"{path}H{tau:.1f}V{BOTTOM}H{RIGHT}",
+        label=tau_label(setting.tau),
+        x=f"{x_of(budget.confidence):.1f}",
+        y=f"{y_of(budget.num_keep / num_patches):.1f}",
     )
 
 
-def budget_formula(setting: Setting, budget: Budget, num_patches: int) -> str:
+def budget_formula(setting: Setting, budget: Budget, num_patches: int) -> Markup:
     """Return how this picture's K came about, with the numbers put in, as HTML."""
-    c, tau, gamma = f"{budget.confidence:.3f}", f"{setting.tau:.2f}", f"{setting.gamma:.2f}"
+    c, tau = f"{budget.confidence:.3f}", f"{setting.tau:.2f}"
     if budget.keep_ratio is None or budget.level is None:
-        return f"<p>c = {c} is above tau = {tau}: early exit, no patch is needed.</p>{_CAVEAT}"
-    rule = {
-        "curvature": f"1 − (c / tau)<sup>gamma</sup> = 1 − ({c} / {tau})<sup>{gamma}</sup>",
-        "linear": f"1 − c / tau = 1 − {c} / {tau}",
-        "fixed": f"the same for every picture, {setting.fixed_keep_ratio:g}",
-    }[setting.rule]
-    return (
-        f"<p>keep ratio = {rule}, at least 1/16: <b>{budget.keep_ratio:.3f}</b></p>"
-        f"<p>rounded up to level <b>{budget.level}</b> of {BUDGET_LEVELS}, so K = "
-        f"⌈{num_patches} × {budget.level} / {BUDGET_LEVELS}⌉ = <b>{budget.num_keep}</b> patches</p>"
-        f"{_CAVEAT}"
+        return draw(CURVE, "exit_formula", c=c, tau=tau)
+    return draw(
+        CURVE,
+        "formula",
+        rule=setting.rule,
+        c=c,
+        tau=tau,
+        gamma=f"{setting.gamma:.2f}",
+        fixed=f"{setting.fixed_keep_ratio:g}",
+        ratio=f"{budget.keep_ratio:.3f}",
+        level=budget.level,
+        levels=BUDGET_LEVELS,
+        patches=num_patches,
+        kept=budget.num_keep,
     )
-
-
-_CAVEAT = (
-    '<p class="td-hint">The formula is our reconstruction: the one printed in the paper could not '
-    "be read. It agrees with everything else that the paper says of it.</p>"
-)
 
 
 def _here(budget: Budget, num_patches: int) -> str:
@@ -91,25 +91,23 @@ def y_of(share: float) -> float:
     return BOTTOM - (BOTTOM - TOP) * float(share)
 
 
-def tau_label(tau: float) -> str:
+def tau_label(tau: float) -> Markup:
     """Return the words beside the exit threshold, on the side where there is room."""
     anchor, x = ("end", x_of(tau) - 5) if tau > 0.3 else ("start", x_of(tau) + 5)
-    return f'<text x="{x:.1f}" y="{TOP - 6}" text-anchor="{anchor}">exit above tau</text>'
+    return draw(CURVE, "tau_label", x=f"{x:.1f}", y=TOP - 6, anchor=anchor)
 
 
-def axes() -> str:
+def axes() -> Markup:
     """Return both axes with their numbers and names."""
-    ticks = "".join(
-        f'<text x="{x_of(v):.0f}" y="{BOTTOM + 14}" text-anchor="middle">{v:g}</text>'
-        for v in (0, 0.5, 1)
-    )
-    shares = "".join(
-        f'<text x="{LEFT - 5}" y="{y_of(v) + 4:.0f}" text-anchor="end">{name}</text>'
-        f'<path class="td-rule" d="M{LEFT} {y_of(v):.1f}H{RIGHT}"/>'
-        for v, name in ((0, "0"), (0.5, "half"), (1, "all"))
-    )
-    middle = (LEFT + RIGHT) / 2
-    return (
-        f"{shares}{ticks}"
-        f'<text x="{middle:.0f}" y="{HEIGHT - 4}" text-anchor="middle">guidance confidence c</text>'
+    shares = ((0, "0"), (0.5, "half"), (1, "all"))
+    return draw(
+        CURVE,
+        "axes",
+        rules=[(f"{y_of(v):.1f}", f"{y_of(v) + 4:.0f}", name) for v, name in shares],
+        ticks=[(f"{x_of(v):.0f}", f"{v:g}") for v in (0, 0.5, 1)],
+        left=LEFT,
+        right=RIGHT,
+        tick_y=BOTTOM + 14,
+        middle=f"{(LEFT + RIGHT) / 2:.0f}",
+        foot=HEIGHT - 4,
     )

@@ -1,4 +1,4 @@
-"""The stage in three layers that change at different times: picture, map and kept set.
+"""The patch board in three layers that change at different times: picture, map and kept set.
 
 A slider moves only the last one, a few kB; the picture itself is sent once.
 """
@@ -10,31 +10,31 @@ from collections.abc import Collection
 
 import numpy as np
 import numpy.typing as npt
+from markupsafe import Markup
 from PIL import Image
 
 from tinydrop.core.tokens import PatchGrid, Saliency, TokenSelection, mask_outline
 from tinydrop.pipeline.render import heat_colours
-from tinydrop.ui.kit.markup import data_uri, escape, number_list
+from tinydrop.ui.kit.markup import data_uri, number_list
+from tinydrop.ui.kit.templates import draw
 
 SPAN = 560
 """Length of the grid's longer side in the layers' own coordinates; the page stretches them."""
 MAX_RANKS = 1024
 """Ranks are not written on finer grids: nobody could read them."""
+BOARD = "kit/board.html"
 
 
-def picture_layer(crop: Image.Image, name: str) -> str:
+def picture_layer(crop: Image.Image, name: str) -> Markup:
     """Return the region that the models see as an ``<img>``."""
-    shape = f"{crop.width} / {crop.height}"
     kind = "PNG" if max(crop.size) <= 128 else "JPEG"
-    return (
-        f'<img class="td-photo" src="{data_uri(crop, kind)}" style="aspect-ratio:{shape}" '
-        f'alt="{escape(name)}, the part that the models see">'
-    )
+    shape = f"{crop.width} / {crop.height}"
+    return draw(BOARD, "picture", source=data_uri(crop, kind), shape=shape, alt=name)
 
 
 def map_layer(
     grid: PatchGrid, saliency: Saliency | None, order: npt.NDArray[np.int64] | None
-) -> str:
+) -> Markup:
     """Return the heat as a tiny picture of one pixel per patch, the ranks, and both as data.
 
     Args:
@@ -47,15 +47,19 @@ def map_layer(
         ranks[order] = np.arange(1, grid.num_patches + 1)
     usable = saliency is not None and saliency.problem is None
     scores = saliency.normalised() if saliency is not None and usable else None
-    heat = ""
-    if scores is not None:
-        picture = Image.fromarray(heat_colours(scores))
-        heat = f'<img class="td-heat" src="{data_uri(picture)}" alt="">'
-    listed = "" if scores is None else number_list(f"{v:.3f}" for v in scores.reshape(-1))
-    return (
-        f'<div class="td-map" data-rows="{grid.rows}" data-cols="{grid.cols}" '
-        f'data-scores="{listed}" data-ranks="{number_list(ranks)}">{heat}'
-        f"{_ranks_svg(grid, ranks) if order is not None else ''}</div>"
+    unit = _unit(grid)
+    return draw(
+        BOARD,
+        "map",
+        rows=grid.rows,
+        cols=grid.cols,
+        scores="" if scores is None else number_list(f"{v:.3f}" for v in scores.reshape(-1)),
+        ranks=number_list(ranks),
+        heat="" if scores is None else data_uri(Image.fromarray(heat_colours(scores))),
+        width=grid.cols * unit,
+        height=grid.rows * unit,
+        size=f"{min(17.0, 0.4 * unit):g}",
+        words=() if order is None or grid.num_patches > MAX_RANKS else _rank_words(grid, ranks),
     )
 
 
@@ -64,49 +68,39 @@ def mask_layer(
     selection: TokenSelection | None,
     forced_in: Collection[int] = (),
     forced_out: Collection[int] = (),
-    hatching: str = "td-hatching",
-) -> str:
-    """Return the kept set as SVG: dropped patches faded and hatched, kept ones outlined.
+) -> Markup:
+    """Return the kept set as SVG: dropped patches dimmed, kept ones outlined.
 
     Args:
         grid: the target's grid.
-        selection: the kept set; None after an early exit, which keeps nothing and fades nothing.
+        selection: the kept set; None after an early exit, which keeps nothing and dims nothing.
         forced_in: patches that a person forced in.
         forced_out: patches that a person forced out.
-        hatching: the pattern's id; each stage of a page has its own, since one that lies in a
-            hidden part of the page draws nothing.
     """
     mask = np.zeros(grid.num_patches, dtype=np.bool_) if selection is None else selection.token_mask
     unit = _unit(grid)
     width, height = grid.cols * unit, grid.rows * unit
-    if selection is None:
-        label, body = "Early exit: no patch is kept", ""
-    else:
+    label = "Early exit: no patch is kept"
+    if selection is not None:
         label = f"{selection.num_keep} of {grid.num_patches} patches kept"
-        outline = outline_path(selection, unit)
-        dropped = f"M0 0H{width}V{height}H0Z{outline}"
-        body = (
-            f'<path class="td-veil" fill-rule="evenodd" d="{dropped}"/>'
-            f'<path fill="url(#{hatching})" class="td-hatch" fill-rule="evenodd" d="{dropped}"/>'
-            f'<path class="td-casing" d="{outline}"/><path class="td-edge" d="{outline}"/>'
-        )
-    marks = "".join(
-        _mark(grid, patch, kind)
-        for kind, patches in (("in", forced_in), ("out", forced_out))
-        for patch in sorted(patches)
-    )
-    lines = "".join(f"M{x * unit} 0V{height}" for x in range(1, grid.cols)) + "".join(
-        f"M0 {y * unit}H{width}" for y in range(1, grid.rows)
-    )
-    return (
-        f'<svg class="td-mask" viewBox="0 0 {width} {height}" preserveAspectRatio="none" '
-        f'role="img" aria-label="{label}" data-exited="{int(selection is None)}" '
-        f'data-kept="{"".join("01"[int(kept)] for kept in mask)}" '
-        f'data-in="{number_list(sorted(forced_in))}" '
-        f'data-out="{number_list(sorted(forced_out))}">'
-        f'<defs><pattern id="{hatching}" width="10" height="10" patternUnits="userSpaceOnUse" '
-        'patternTransform="rotate(45)"><path class="td-stroke" d="M0 0V10"/></pattern></defs>'
-        f'<path class="td-grid" d="{lines}"/>{body}{marks}</svg>'
+    return draw(
+        BOARD,
+        "mask",
+        width=width,
+        height=height,
+        label=label,
+        exited=int(selection is None),
+        kept="".join("01"[int(kept)] for kept in mask),
+        forced_in=number_list(sorted(forced_in)),
+        forced_out=number_list(sorted(forced_out)),
+        lines="".join(f"M{x * unit} 0V{height}" for x in range(1, grid.cols))
+        + "".join(f"M0 {y * unit}H{width}" for y in range(1, grid.rows)),
+        outline="" if selection is None else outline_path(selection, unit),
+        marks=[
+            _mark(grid, patch, kind)
+            for kind, patches in (("in", forced_in), ("out", forced_out))
+            for patch in sorted(patches)
+        ],
     )
 
 
@@ -132,29 +126,20 @@ def _unit(grid: PatchGrid) -> int:
     return max(4, SPAN // max(grid.rows, grid.cols))
 
 
-def _mark(grid: PatchGrid, patch: int, kind: str) -> str:
-    """Return the sign in a forced patch's corner: a plus for in, a minus for out."""
+def _mark(grid: PatchGrid, patch: int, kind: str) -> tuple[str, str, str, str, str]:
+    """Return kind, place, radius and sign of a forced patch: a plus for in, a minus for out."""
     row, col = grid.position(patch)
     unit = _unit(grid)
     x, y, arm = (col + 0.24) * unit, (row + 0.24) * unit, min(7.0, 0.11 * unit)
     upright = f"M{x:g} {y - arm:g}V{y + arm:g}" if kind == "in" else ""
-    return (
-        f'<g class="td-forced td-forced-{kind}"><circle cx="{x:g}" cy="{y:g}" r="{1.8 * arm:g}"/>'
-        f'<path d="M{x - arm:g} {y:g}H{x + arm:g}{upright}"/></g>'
-    )
+    sign = f"M{x - arm:g} {y:g}H{x + arm:g}{upright}"
+    return kind, f"{x:g}", f"{y:g}", f"{1.8 * arm:g}", sign
 
 
-def _ranks_svg(grid: PatchGrid, ranks: npt.NDArray[np.int64]) -> str:
-    if grid.num_patches > MAX_RANKS:
-        return ""
+def _rank_words(grid: PatchGrid, ranks: npt.NDArray[np.int64]) -> tuple[tuple[str, str, int], ...]:
+    """Return where each patch's rank is written, and the rank."""
     unit = _unit(grid)
-    words = "".join(
-        f'<text x="{(i % grid.cols + 0.5) * unit:g}" '
-        f'y="{(i // grid.cols + 0.5) * unit:g}" dy=".35em">{rank}</text>'
+    return tuple(
+        (f"{(i % grid.cols + 0.5) * unit:g}", f"{(i // grid.cols + 0.5) * unit:g}", int(rank))
         for i, rank in enumerate(ranks)
-    )
-    return (
-        f'<svg class="td-ranks" viewBox="0 0 {grid.cols * unit} {grid.rows * unit}" '
-        f'font-size="{min(17.0, 0.4 * unit):g}" preserveAspectRatio="none" aria-hidden="true">'
-        f"{words}</svg>"
     )

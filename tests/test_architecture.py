@@ -67,8 +67,6 @@ DECODING = "data.decoding"
 # HTML is written in templates. These files still hold some in strings; the list only shrinks.
 TAG = re.compile(r"</?[a-z][a-z0-9]*[ >/]")
 STILL_TAGGED = {
-    "ui.app",
-    "ui.coherence.charts",
     "ui.coherence.film",
     "ui.coherence.fragments",
     "ui.coherence.gallery",
@@ -80,7 +78,6 @@ STILL_TAGGED = {
     "ui.coherence.panels",
     "ui.coherence.tables",
     "ui.coherence.words",
-    "ui.compare.charts",
     "ui.compare.details",
     "ui.compare.fragments",
     "ui.compare.method_cards",
@@ -88,16 +85,7 @@ STILL_TAGGED = {
     "ui.compare.places",
     "ui.compare.slim",
     "ui.compare.tables",
-    "ui.explore.cards",
-    "ui.explore.fragments",
-    "ui.explore.texts",
-    "ui.explore.times",
-    "ui.kit.curve",
-    "ui.kit.stage",
-    "ui.tune.calibration",
     "ui.tune.curve",
-    "ui.tune.frontier",
-    "ui.tune.series",
 }
 
 Imports = Mapping[str, frozenset[str]]

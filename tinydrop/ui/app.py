@@ -21,6 +21,7 @@ from tinydrop.ui.kit.fragments import gallery
 from tinydrop.ui.kit.line import add_line
 from tinydrop.ui.kit.look import BUNDLED, Look
 from tinydrop.ui.kit.maker import LookMaker
+from tinydrop.ui.kit.pieces import script
 from tinydrop.ui.kit.samples import Sample, SampleOutcome, find_samples, sample_outcome, truth_of
 from tinydrop.ui.kit.traces import TraceMaker
 from tinydrop.ui.pages import add_pages, measured_by, pair_traces
@@ -127,9 +128,9 @@ def _head() -> str:
     the arrow keys reach, and the library that draws charts.
     """
     fields = f"const fields = {json.dumps(LINK_FIELDS)};"
-    scripts = (fields + read_asset("explore/coming.js"), read_asset("kit/glossary.js"),
-               read_asset("kit/tabs.js"))  # fmt: skip
-    return "".join(f"<script>{{{script}}}</script>" for script in scripts) + chart_head()
+    own = (fields + read_asset("explore/coming.js"), read_asset("kit/glossary.js"),
+           read_asset("kit/tabs.js"))  # fmt: skip
+    return "".join(script(text) for text in own) + chart_head()
 
 
 def _look_at(looks: LookMaker, sample: Sample) -> Look:

@@ -105,8 +105,8 @@ def tenths_chart(table: CoherenceTable, level: int) -> Markup:
     def said(tenth: int) -> str:
         return (
             f"tenth {tenth + 1}: {table.pictures[at, tenth]:,} pictures, mean percentile "
-            f"{table.percentile[at, tenth]:.0f}<br>kept patches {own[tenth]:.1f} % right "
-            f"({low[tenth]:.1f} to {high[tenth]:.1f})<br>every patch {full[tenth]:.1f} %"
+            f"{table.percentile[at, tenth]:.0f}\nkept patches {own[tenth]:.1f} % right "
+            f"({low[tenth]:.1f} to {high[tenth]:.1f})\nevery patch {full[tenth]:.1f} %"
         )
 
     kept = tuple(Point(t + 1, float(own[t]), said(t), float(low[t]), float(high[t])) for t in there)

@@ -135,6 +135,5 @@ def _words(
         else f"{100 * y.value:.1f} % right ({100 * y.low:.1f} to {100 * y.high:.1f})"
     )
     return (
-        f"{method_title(row.method)}{level}: {what}<br>at {100 * x:.0f} % of the "
-        f"{AXES[axis]}{guide}"
+        f"{method_title(row.method)}{level}: {what}\nat {100 * x:.0f} % of the {AXES[axis]}{guide}"
     )

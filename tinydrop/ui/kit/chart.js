@@ -69,6 +69,7 @@ window.tdCharts = (element, watch, on = {}) => {
     if (matchMedia('(pointer: coarse)').matches) figure.layout.dragmode = false;   // a finger scrolls
     for (const trace of figure.data) {
       const { line } = trace.meta;
+      trace.hovertext = trace.hovertext?.map((words) => words.replaceAll('\n', '<br>'));
       if (one.pressed.has(line)) trace.visible = one.pressed.get(line);
       if (line === 'here' && one.here) Object.assign(trace, { x: [one.here[0]], y: [one.here[1]] });
     }

@@ -21,6 +21,7 @@ from markupsafe import Markup
 from tinydrop.core.errors import SettingError
 from tinydrop.ui.kit.components import read_asset
 from tinydrop.ui.kit.labels import spread_out
+from tinydrop.ui.kit.pieces import script
 from tinydrop.ui.kit.templates import draw
 
 HERE = "here"
@@ -128,7 +129,7 @@ class Point:
     Attributes:
         x: along the chart, in the axis' unit.
         y: up the chart, in the axis' unit.
-        said: its hover and the words of its row in the table; lines end with ``<br>``.
+        said: its hover and the words of its row in the table; one line of the hover per line.
         low: lower end of its interval; None where it has none.
         high: upper end.
         taken: what a click hands over, JSON-ready; empty for nothing.
@@ -240,8 +241,7 @@ def chart_head() -> Markup:
     """
     path = str(plotly_script())
     gr.set_static_paths([path])
-    script = read_asset("kit/chart.js").replace("%SCRIPT%", json.dumps(path))
-    return draw("kit/chart.html", "head", script=Markup(script))  # noqa: S704 - our own file
+    return script(read_asset("kit/chart.js").replace("%SCRIPT%", json.dumps(path)))
 
 
 def plotly_script() -> Path:
@@ -259,7 +259,7 @@ def _html(chart: Chart) -> Markup:
             "key": line.key, "name": line.name, "shown": line.shown, "colour": style.colour,
             "dash": DASHES[style.dash], "marker": MARKERS[style.marker][1],
             "hollow": style.marker in HOLLOW, "joined": style.joined,
-            "said": "; ".join(point.said.replace("<br>", ", ") for point in line.points),
+            "said": "; ".join(point.said.replace("\n", ", ") for point in line.points),
             "note": line.note,
         }
         for line, style in zip(chart.lines, chart.styles, strict=True)
@@ -287,7 +287,7 @@ def table_rows(chart: Chart) -> list[tuple[str, ...]]:
     for line in chart.lines:
         for p in line.points:
             ends = ("", "") if p.low is None or p.high is None else (_tidy(p.low), _tidy(p.high))
-            said = p.said.replace("<br>", ", ")
+            said = p.said.replace("\n", ", ")
             rows.append((line.name, _tidy(p.x), _tidy(p.y), *ends, said))
     return rows + [(name, "", _tidy(value), "", "", "") for name, value in chart.levels]
 

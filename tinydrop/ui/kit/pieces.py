@@ -45,3 +45,8 @@ def foot(text: str, command: str = "") -> Markup:
 def with_output(kind: str) -> Markup:
     """Return gradio's template of HTML with a line below it that is read aloud."""
     return draw(FILE, "with_output", kind=kind)
+
+
+def script(text: str) -> Markup:
+    """Return a script of ours for the page's head; its names stay its own."""
+    return draw(FILE, "script", text=Markup(text))  # noqa: S704 - our own file

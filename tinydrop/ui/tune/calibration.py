@@ -61,7 +61,7 @@ def risk_coverage_chart(
         risk: share wrong of those that exit; None where nothing exits.
     """
     points = tuple(
-        Point(100 * c, 100 * r, f"{exact_percent(c)} exit<br>{exact_percent(r)} of them wrong")
+        Point(100 * c, 100 * r, f"{exact_percent(c)} exit\n{exact_percent(r)} of them wrong")
         for c, r in _thinned(curve)
     )
     at = (
@@ -71,7 +71,7 @@ def risk_coverage_chart(
     )
     lines = [Line("curve", "risk at each coverage", "curve", points)]
     if risk is not None:
-        here = Point(100 * coverage, 100 * risk, f"this setting<br>{at}")
+        here = Point(100 * coverage, 100 * risk, f"this setting\n{at}")
         lines.append(Line(HERE, "this setting", HERE, (here,)))
     top = max([5.0, *(point.y for point in points)]) * 1.08
     chart = Chart(
@@ -92,7 +92,7 @@ def risk_coverage_chart(
 def _bins(bins: Reliability) -> tuple[Point, ...]:
     """Return (confidence, accuracy) of the bins that hold pictures."""
     return tuple(
-        Point(100 * c, 100 * a, f"{n:,} pictures<br>{exact_percent(c)} sure, "
+        Point(100 * c, 100 * a, f"{n:,} pictures\n{exact_percent(c)} sure, "
               f"{exact_percent(a)} right")
         for c, a, n in zip(bins.confidence, bins.accuracy, bins.counts, strict=True)
         if c is not None and a is not None

@@ -97,7 +97,7 @@ def gain_chart(series: Mapping[str, Sequence[Mark]], full_macs: float) -> Chart 
         beside = [one.accuracy for one in series.get("cascade", ()) if one.macs <= mark.macs]
         if beside:
             gain = 100 * (mark.accuracy - max(beside))
-            said = f"{gain:+.1f} points on the cascade<br>{_hover(mark, '', full_macs)}"
+            said = f"{gain:+.1f} points on the cascade\n{_hover(mark, '', full_macs)}"
             points.append(Point(mark.macs / unit, gain, said))
     if not points:
         return None
@@ -134,4 +134,4 @@ def _hover(mark: Mark, title: str, full_macs: float) -> str:
     ]
     if mark.setting is not None:
         lines += [setting_words(mark.setting)]
-    return "<br>".join(line for line in lines if line)
+    return "\n".join(line for line in lines if line)

@@ -160,7 +160,7 @@ def _chosen(traced: KnownTrace, found: Sequence[Best]) -> list[Mark]:
         label = ", ".join(drops)
         if other is not None:
             label += (
-                f"<br>on the half it was not chosen on: {drop_words(other.outcome.accuracy_drop)}"
+                f"\non the half it was not chosen on: {drop_words(other.outcome.accuracy_drop)}"
             )
         result.append(Mark(outcome.accuracy, outcome.macs, label, setting))
     return result

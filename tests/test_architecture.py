@@ -39,9 +39,9 @@ HOUSE: Mapping[str, str] = {
 INNER: Mapping[str, str] = {
     "models.backbones": "costs hub build synsets features heads structure splits cut parity "
     "guidance target dense family families refusals registry own_map",
-    "ui.kit": "cache turns markup templates pieces table lanes blocks doors texts glossary agreement "
-    "stage curve look known maker analysis samples traces fragments components layout labels "
-    "chart page wiring board line",
+    "ui.kit": "cache turns markup templates pieces table lanes blocks doors texts glossary "
+    "agreement stage curve look known maker analysis samples traces fragments components layout "
+    "labels chart page wiring board line",
 }
 ENTRANCES = {"__init__", "__main__"}
 PAGES = "explore tune coherence compare models".split()

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import gradio as gr
+from markupsafe import Markup
 from starlette.middleware import Middleware
 
 from tinydrop.ui.endpoint import add_endpoint
@@ -130,7 +131,7 @@ def _head() -> str:
     fields = f"const fields = {json.dumps(LINK_FIELDS)};"
     own = (fields + read_asset("explore/coming.js"), read_asset("kit/glossary.js"),
            read_asset("kit/tabs.js"))  # fmt: skip
-    return "".join(script(text) for text in own) + chart_head()
+    return Markup().join(script(text) for text in own) + chart_head()
 
 
 def _look_at(looks: LookMaker, sample: Sample) -> Look:

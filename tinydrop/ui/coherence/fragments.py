@@ -93,7 +93,8 @@ def picture_parts(known: Known, sample: Sample | None) -> Fragments:
     crop = guide.view.crop(guide.picture, STAGE_SIDE)
     credit = credit_of(look, sample)
     return {
-        "picture": picture_layer(crop, seen_in(look, sample)) + photo_part(known.picture.thumb),
+        "picture": f"{picture_layer(crop, seen_in(look, sample))}"
+        f"{photo_part(known.picture.thumb)}",
         "map": ranked_map(known),
         "credit": f'<p class="td-hint">{escape(credit)}. Map: {known.picture.map_words} of the '
         "guidance.</p>",
@@ -192,8 +193,8 @@ def _mask(known: Known) -> str:
     if wish.pinned or len(put[0]) + len(put[1]) > MAX_MARKS:
         put = ([], [])
     return (
-        mask_layer(known.grid, stage, *put)
-        + f'<i class="ch-hand" hidden data-hand="{int(wish.by_hand)}" '
+        f"{mask_layer(known.grid, stage, *put)}"
+        f'<i class="ch-hand" hidden data-hand="{int(wish.by_hand)}" '
         f'data-pinned="{int(wish.pinned)}"></i>'
     )
 

@@ -1,6 +1,6 @@
 // Keeps every "waiting, N ahead" on the page true: asks the server while one is shown.
 const EVERY = 500;          // milliseconds
-const shown = () => [...document.querySelectorAll('[data-line]')].filter((one) => one.offsetParent);
+const shown = () => [...document.querySelectorAll('[data-line][data-otherwise]')].filter((one) => one.offsetParent);
 
 setInterval(() => { if (shown().length) trigger('ask'); }, EVERY);
 

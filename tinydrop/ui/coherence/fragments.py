@@ -93,8 +93,7 @@ def picture_parts(known: Known, sample: Sample | None) -> Fragments:
     crop = guide.view.crop(guide.picture, STAGE_SIDE)
     credit = credit_of(look, sample)
     return {
-        "picture": f"{picture_layer(crop, seen_in(look, sample))}"
-        f"{photo_part(known.picture.thumb)}",
+        "picture": f"{picture_layer(crop, seen_in(look, sample))}{photo_part(known.picture.thumb)}",
         "map": ranked_map(known),
         "credit": f'<p class="td-hint">{escape(credit)}. Map: {known.picture.map_words} of the '
         "guidance.</p>",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from markupsafe import Markup
 
@@ -112,7 +113,7 @@ def flow_waiting() -> Markup:
     )  # fmt: skip
 
 
-def _values(known: KnownLook, truth: Truth | None, accounting: str) -> dict[str, dict[str, str]]:
+def _values(known: KnownLook, truth: Truth | None, accounting: str) -> dict[str, dict[str, Any]]:
     """Return station -> what replaces its fields."""
     result, budget = known.result, known.budget
     sure, tau = percent(result.confidence), percent(result.setting.tau)

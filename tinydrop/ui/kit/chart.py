@@ -283,7 +283,7 @@ def _html(chart: Chart) -> Markup:
 
 def table_rows(chart: Chart) -> list[tuple[str, ...]]:
     """Return the table behind a chart: a row for each point of each line."""
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for line in chart.lines:
         for p in line.points:
             ends = ("", "") if p.low is None or p.high is None else (_tidy(p.low), _tidy(p.high))
@@ -434,7 +434,8 @@ def _labels(chart: Chart, ends: tuple[float, float]) -> list[dict[str, Any]]:
     spots = spread_out(wanted, LABEL_GAP, 0.0, chart.height - TOP - BOTTOM)
     return [
         {
-            "name": "end", "text": line.name, "x": 1, "xref": "paper", "xanchor": "left",
+            "name": "end", "text": line.name.partition(" (")[0],  # the legend says the rest
+            "x": 1, "xref": "paper", "xanchor": "left",
             "y": ends[1] - spot / scale, "showarrow": False, "xshift": 6,
             "font": {"color": _colour(style.colour if style.colour != "bar" else "mute")},
         }

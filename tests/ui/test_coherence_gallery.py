@@ -80,7 +80,7 @@ def test_it_opens_filled(tables: Path) -> None:
     assert 'data-method="gradcam"' in shown["cg_quality"]
     assert "15 times those of random, 0 times those of uniform" in shown["cg_small_lesson"]
     assert 'data-line="reference-object box"' in shown["cg_small"]
-    assert "object’s box (oracle)" in shown["cg_small_table"]
+    assert '<th scope="row">object’s box (oracle)</th>' in shown["cg_small"]
     assert gallery(tables).open(GalleryWish(), 8) == {}  # a second visit keeps what is there
 
 

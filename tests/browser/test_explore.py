@@ -42,6 +42,7 @@ def test_first_paint_is_a_finished_analysis(page: Any, seen: Seen) -> None:
     assert page.evaluate("document.querySelector('.td-photo').naturalWidth") > 0
     assert kept(page).count("1") == kept_share(decision(page))
     assert page.locator(".td-tops ol").count() == 3
+    page.wait_for_selector(".td-sample[aria-pressed=true]")
     assert page.locator(".td-sample[aria-pressed=true]").count() == 1
     assert seen.outside == [], "the page asks no other machine"
     assert seen.errors == []

@@ -25,5 +25,6 @@ element.addEventListener('click', (event) => {
   if (action === 'png') { say('Drawing…'); trigger('png', { at: Date.now() }); }
   if (action === 'json') { say('Writing…'); trigger('json', { at: Date.now() }); }
 });
+window.addEventListener('td-look-asked', tell);
 watch('value', tell);
 tell();

@@ -16,5 +16,7 @@ function mark() {
   for (const button of buttons()) button.setAttribute('aria-pressed', String(button.dataset.sample === shown));
 }
 
-window.addEventListener(props.look_event ?? 'td-look', (event) => { shown = event.detail.sample; mark(); });
+const news = props.look_event ?? 'td-look';
+window.addEventListener(news, (event) => { shown = event.detail.sample; mark(); });
+window.dispatchEvent(new Event(`${news}-asked`)); // it may have been said before this part was there
 watch('value', mark);

@@ -128,8 +128,13 @@ def test_the_keyboard_opens_a_card(gallery: Any) -> None:
 
 def test_every_panel_shows_figures_or_its_command(gallery: Any) -> None:
     for name in PANELS:
-        text = gallery.inner_text(f"#cg-card-{name}")
-        assert re.search(r"\d", text) or "python -m tinydrop quality" in text, name
+        gallery.locator(f"#cg-card-{name}").scroll_into_view_if_needed()
+        # A chart is drawn, with its figures, when it comes near the window.
+        gallery.wait_for_function(
+            """id => { const text = document.getElementById(id).innerText;
+                return /\\d/.test(text) || text.includes('python -m tinydrop quality'); }""",
+            arg=f"cg-card-{name}",
+        )
     if not gallery.evaluate(TABLES):
         pytest.skip("the bundled tables are not all there: the panels name their command")
     chart = gallery.locator("#cg-chart")

@@ -66,7 +66,7 @@ class TestOpening:
             ".filter((name) => name.includes('plotly'))"
         )
         assert scripts == []
-        assert page.locator("#tn-frontier .tc-plot").count() == 0
+        assert page.locator("#tn-frontier .tc-plot").first.count() == 0
 
     @pytest.mark.thorough
     def test_each_page_keeps_its_state(self, tune: Any) -> None:
@@ -105,7 +105,7 @@ class TestSettings:
             )
 
     def test_a_click_on_the_frontier_takes_its_setting(self, tune: Any, trace: Trace) -> None:
-        tune.locator("#tn-frontier .tc-plot").scroll_into_view_if_needed()
+        tune.locator("#tn-frontier .tc-plot").first.scroll_into_view_if_needed()
         # The point farthest from all others, so that the click can mean only this one.
         x, y, tau, gamma = tune.evaluate(
             """() => {
@@ -265,7 +265,7 @@ class TestLooks:
         linked.goto(f"{app.url}/?view=tune")
         drawn(linked)
         assert overflow(linked) <= 0
-        assert linked.locator("#tn-frontier .tc-plot").bounding_box()["width"] > 300
+        assert linked.locator("#tn-frontier .tc-plot").first.bounding_box()["width"] > 300
 
     @pytest.mark.parametrize("scheme", ["light", "dark"])
     @pytest.mark.thorough

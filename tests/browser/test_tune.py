@@ -116,7 +116,10 @@ class TestSettings:
                 at: place(x, one.y[i]), taken: one.customdata?.[i], series: one.meta.line })));
               const far = (one) => Math.min(...every.filter((other) => other !== one)
                 .map((other) => Math.hypot(other.at[0] - one.at[0], other.at[1] - one.at[1])));
-              const own = every.filter((one) => one.taken && one.series === 'settings');
+              const seen = ([x, y]) => x > xaxis._offset && x < xaxis._offset + xaxis._length
+                && y > yaxis._offset && y < yaxis._offset + yaxis._length;
+              const own = every.filter((one) => one.taken && one.series === 'settings'
+                && seen(one.at)); // the chart is zoomed to where the methods differ
               const best = own.reduce((a, b) => (far(b) > far(a) ? b : a));
               const corner = box.getBoundingClientRect();
               return [corner.x + best.at[0], corner.y + best.at[1], best.taken[0], best.taken[1]];

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,8 @@ from tinydrop.ui.kit.templates import draw
 
 Values = npt.NDArray[np.float64]
 ACCURACY = Axis("accuracy", "%")
+Said = Callable[[str, int, float, float, float], str]
+"""A point in words: of its line's name, K, the value and the ends of its interval, in percent."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,14 +54,13 @@ def accuracy_chart(
         levels: name -> accuracy of what keeps no patches: a line across the whole chart.
         label: what the chart is, for those who cannot see it.
     """
-    lines = tuple(
-        Line(one.key, one.name, one.role, _points(one, kept), one.shown, band=one is curves[0],
-             labelled=True)
-        for one in curves
-    )  # fmt: skip
-    across = Axis(f"patches kept, of {kept[-1]}", ticks=tuple(float(k) for k in kept[1::2]))
+
+    def said(name: str, k: int, value: float, low: float, high: float) -> str:
+        return f"{name}, {k} patches: {value:.1f} % right ({low:.1f} to {high:.1f})"
+
+    lines = tuple(_line(one, kept, said, band=one is curves[0]) for one in curves)
     above = tuple((name, 100 * value) for name, value in levels.items())
-    return Chart(key, label, across, ACCURACY, lines, above, height=440).html()
+    return Chart(key, label, _kept_axis(kept), ACCURACY, lines, above, height=440).html()
 
 
 def gain_chart(
@@ -74,18 +75,13 @@ def gain_chart(
         reference: what the differences are to.
         label: what the chart is.
     """
-    lines = tuple(
-        Line(one.key, one.name, one.role, tuple(
-            Point(k, 100 * value, f"{one.name}, {k} patches: {100 * value:+.1f} points "
-                  f"({100 * low:+.1f} to {100 * high:+.1f})", 100 * low, 100 * high)
-            for k, value, low, high in zip(
-                kept, one.accuracy.tolist(), one.low.tolist(), one.high.tolist(), strict=True)
-        ), one.shown, labelled=True)
-        for one in gains
-    )  # fmt: skip
-    across = Axis(f"patches kept, of {kept[-1]}", ticks=tuple(float(k) for k in kept[1::2]))
+
+    def said(name: str, k: int, value: float, low: float, high: float) -> str:
+        return f"{name}, {k} patches: {value:+.1f} points ({low:+.1f} to {high:+.1f})"
+
+    lines = tuple(_line(one, kept, said) for one in gains)
     up = Axis(f"gain on {reference}", "points")
-    return Chart(key, label, across, up, lines, height=380).html()
+    return Chart(key, label, _kept_axis(kept), up, lines, height=380).html()
 
 
 def tenths_chart(table: CoherenceTable, level: int) -> Markup:
@@ -120,17 +116,16 @@ def tenths_chart(table: CoherenceTable, level: int) -> Markup:
     return Chart("tenths", label, across, ACCURACY, lines).html()
 
 
-def _points(curve: Curve, kept: Sequence[int]) -> tuple[Point, ...]:
-    return tuple(
-        Point(
-            k,
-            100 * value,
-            f"{curve.name}, {k} patches: {100 * value:.1f} % right "
-            f"({100 * low:.1f} to {100 * high:.1f})",
-            100 * low,
-            100 * high,
-        )
-        for k, value, low, high in zip(
-            kept, curve.accuracy.tolist(), curve.low.tolist(), curve.high.tolist(), strict=True
-        )
+def _line(curve: Curve, kept: Sequence[int], said: Said, *, band: bool = False) -> Line:
+    values, lows, highs = (
+        (100 * part).tolist() for part in (curve.accuracy, curve.low, curve.high)
     )
+    points = tuple(
+        Point(k, value, said(curve.name, k, value, low, high), low, high)
+        for k, value, low, high in zip(kept, values, lows, highs, strict=True)
+    )
+    return Line(curve.key, curve.name, curve.role, points, curve.shown, band=band, labelled=True)
+
+
+def _kept_axis(kept: Sequence[int]) -> Axis:
+    return Axis(f"patches kept, of {kept[-1]}", ticks=tuple(float(k) for k in kept[1::2]))

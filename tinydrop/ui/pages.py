@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import gradio as gr
+from markupsafe import Markup
 
 from tinydrop.core.errors import TinyDropError
 from tinydrop.ui.coherence.gallery import Gallery, wire_gallery
@@ -73,10 +74,10 @@ def add_pages(
     return explore_parts
 
 
-def measured_by(traces: TraceMaker) -> Callable[[Look], str]:
+def measured_by(traces: TraceMaker) -> Callable[[Look], Markup]:
     """Return what says, under Explore's sliders, what a look's setting does on the trace."""
 
-    def measured(look: Look) -> str:
+    def measured(look: Look) -> Markup:
         if look.pair != BUNDLED:
             return measured_line(None, None)
         try:

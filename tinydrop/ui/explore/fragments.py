@@ -35,6 +35,7 @@ from tinydrop.ui.kit.known import KnownLook
 from tinydrop.ui.kit.lanes import QUICK_LANE, line_part
 from tinydrop.ui.kit.look import BUNDLED, Look
 from tinydrop.ui.kit.markup import data_uri
+from tinydrop.ui.kit.pieces import note as hint
 from tinydrop.ui.kit.samples import Sample, truth_line
 from tinydrop.ui.kit.stage import map_layer, mask_layer, picture_layer
 from tinydrop.ui.kit.templates import draw
@@ -46,9 +47,9 @@ def setting_parts(
     accounting: str = ACCOUNTING[0],
     note: str = "",
     failure: str | None = None,
-    measured: str = "",
+    measured: Markup | str = "",
     truth: Truth | None = None,
-    times: str = "",
+    times: Markup | str = "",
 ) -> Fragments:
     """Return what a slider may change: mask, flow, decision, cost, answers, curve and links.
 
@@ -66,7 +67,7 @@ def setting_parts(
     if known.running:
         note = failure or "Target running…"
     card = decision_card(result, note, stopped=failure is not None, truth=truth)
-    place = Markup(line_part(QUICK_LANE, None)) if asks else ""  # noqa: S704 - our own HTML
+    place = line_part(QUICK_LANE, None) if asks else ""
     curve = budget_curve(look.setting, known.budget, result.patches)
     return {
         "mask": mask_layer(
@@ -76,7 +77,7 @@ def setting_parts(
         "cost": cost_card(result, accounting, times),
         "cost_formula": cost_formula(result, accounting),
         "answers": answers_card(result, known.pair.groups),
-        "curve": curve + Markup(measured),  # noqa: S704 - comes as HTML
+        "curve": curve + measured,
         "budget_formula": budget_formula(look.setting, known.budget, result.patches),
         "actions": _links(known),
         "flow": flow_card(known, truth, accounting),
@@ -94,7 +95,7 @@ def waiting_card(key: int, *, failed: bool, ahead: int = 0) -> str:
     if failed:
         return draw(CARDS, "failed", words=FAILED)
     line = line_part(QUICK_LANE, ahead, "the guidance looks first")
-    return draw(CARDS, "waiting", key=key, line=Markup(line))  # noqa: S704 - our own HTML
+    return draw(CARDS, "waiting", key=key, line=line)
 
 
 def arriving_parts(
@@ -106,7 +107,7 @@ def arriving_parts(
     """
     return {
         "picture": picture_layer(view.crop(picture, STAGE_SIDE), seen_in(look, sample)),
-        "credit": draw(PARTS, "hint", words=_credit(look, sample, pair)),
+        "credit": hint(_credit(look, sample, pair)),
         "decision": waiting_card(hash(look), failed=False, ahead=ahead),
         "actions": links(look),
         "flow": flow_waiting(),
@@ -120,13 +121,12 @@ def fetching(pair: str, doing: str, share: float | None = None, *, asks: bool = 
 
     Args:
         pair: which one.
-        doing: what is going on, as HTML.
+        doing: what is going on.
         share: done so far, from 0 to 1; None while not known.
         asks: True where the page is to ask for it now.
     """
     done = "" if share is None else f"{share:.3f}"
-    told = Markup(doing)  # noqa: S704 - comes as HTML
-    return draw(PARTS, "fetching", pair=pair, doing=told, share=done, asks=asks)
+    return draw(PARTS, "fetching", pair=pair, doing=doing, share=done, asks=asks)
 
 
 def picture_parts(known: KnownLook, sample: Sample | None) -> Fragments:
@@ -136,7 +136,7 @@ def picture_parts(known: KnownLook, sample: Sample | None) -> Fragments:
     return {
         "picture": picture_layer(crop, seen_in(known.look, sample)),
         "map": map_layer(known.grid, known.saliency, known.order),
-        "credit": draw(PARTS, "hint", words=f"{whose}{_layer(known)}"),
+        "credit": hint(f"{whose}{_layer(known)}"),
         "selector_note": selector_note(known.look.selector),
     }
 
@@ -145,12 +145,12 @@ def pair_note(pair: str) -> str:
     """Return one line on the pair that is chosen, marked where it is not the samples' own."""
     known = SHIPPED[pair] if pair in SHIPPED else PRESETS[pair]
     other = "" if pair == BUNDLED else " td-other-pair"
-    return draw(PARTS, "hint", words=known.note, kind=other)
+    return hint(known.note, f"td-hint{other}")
 
 
 def selector_note(selector: str) -> str:
     """Return one line on what the selector keeps."""
-    return draw(PARTS, "hint", words=SELECTOR_TITLES[selector].note)
+    return hint(SELECTOR_TITLES[selector].note)
 
 
 def foot(pair: Pair) -> str:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from markupsafe import Markup
+
 from tinydrop.core.budget import CONTROLS, Setting
 from tinydrop.core.errors import SettingError
 from tinydrop.models.pairs import PRESETS, SHIPPED
@@ -21,7 +23,6 @@ from tinydrop.ui.kit.known import KnownLook
 from tinydrop.ui.kit.lanes import HEAVY, QUICK_LANE, Crowd, line_part
 from tinydrop.ui.kit.look import BUNDLED, Look
 from tinydrop.ui.kit.maker import LookMaker
-from tinydrop.ui.kit.markup import escape
 from tinydrop.ui.kit.page import PictureEvents, Updates
 from tinydrop.ui.kit.samples import Sample, find_sample, truth_of
 from tinydrop.ui.kit.texts import FAILED
@@ -65,7 +66,7 @@ class Explore(PictureEvents):
         looks: LookMaker,
         samples: Sequence[Sample],
         start: Look,
-        measured: Callable[[Look], str] = lambda _look: "",
+        measured: Callable[[Look], Markup] = lambda _look: Markup(),
         crowd: Crowd | None = None,
     ) -> None:
         """Take maker, gallery, first look, how a look does on labelled pictures, and who waits."""
@@ -194,7 +195,7 @@ class Explore(PictureEvents):
         try:
             for message in fetched:
                 if "said" in message:
-                    said, share = escape(str(message["said"])), float(message["share"])
+                    said, share = str(message["said"]), float(message["share"])
                     yield {"pair_note": fragments.fetching(pair, said, share)}
             yield {"pair_note": fragments.fetching(pair, "Loading the weights…")}
         except ErrandError as error:

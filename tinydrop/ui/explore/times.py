@@ -10,6 +10,7 @@ from tinydrop.core.assets import asset
 from tinydrop.core.errors import TinyDropError
 from tinydrop.models.pairs import Pair
 from tinydrop.studies.bench import LevelTimes, read_level_times
+from tinydrop.ui.kit.pieces import note
 from tinydrop.ui.kit.templates import draw
 
 PARTS = "explore/parts.html"
@@ -31,7 +32,7 @@ def times_line(times: LevelTimes | None, level: int | None, *, exited: bool) -> 
         exited: whether the target did not run.
     """
     if times is None:
-        return draw(PARTS, "hint", words="No time was measured for this pair; tinydrop bench does.")
+        return note("No time was measured for this pair; tinydrop bench does.")
     ratio = times.exit_ratio if exited or level is None else times.ratio_at(level)
     return draw(
         PARTS,

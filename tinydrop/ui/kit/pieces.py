@@ -26,25 +26,9 @@ def paragraphs(texts: Iterable[str]) -> Markup:
     return draw(FILE, "paragraphs", texts=texts)
 
 
-def missing(what: str, reason: str, command: str) -> Markup:
-    """Return what stands in place of figures that are not there.
-
-    Args:
-        what: which figures, as a sentence.
-        reason: why they are missing, as a sentence.
-        command: what measures them.
-    """
-    return draw(FILE, "missing", what=what, reason=reason, command=command)
-
-
 def foot(text: str, command: str = "") -> Markup:
     """Return where figures come from; the command that measured them stands at the end."""
     return draw(FILE, "foot", text=text, command=command)
-
-
-def with_output(kind: str) -> Markup:
-    """Return gradio's template of HTML with a line below it that is read aloud."""
-    return draw(FILE, "with_output", kind=kind)
 
 
 def script(text: str) -> Markup:

@@ -41,7 +41,7 @@ INNER: Mapping[str, str] = {
     "guidance target dense family families refusals registry own_map",
     "ui.kit": "cache turns markup templates pieces table lanes blocks doors texts glossary "
     "agreement stage curve look known maker analysis samples traces fragments components layout "
-    "labels chart page wiring board line",
+    "labels styles chart page wiring board line",
 }
 ENTRANCES = {"__init__", "__main__"}
 PAGES = "explore tune coherence compare models".split()

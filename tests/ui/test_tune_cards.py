@@ -23,7 +23,8 @@ from tinydrop.studies.calibration import (
 )
 from tinydrop.studies.sweep import baselines, best_settings, bootstrap, evaluate, replay
 from tinydrop.studies.trace import Trace
-from tinydrop.ui.kit.chart import HERE, figure_of, plotly_script, table_rows
+from tinydrop.ui.kit.chart import figure_of, plotly_script, table_rows
+from tinydrop.ui.kit.styles import HERE
 from tinydrop.ui.kit.traces import KnownTrace, TraceMaker
 from tinydrop.ui.tune.calibration import reliability_chart, risk_coverage_chart
 from tinydrop.ui.tune.curve import trace_curve

@@ -7,7 +7,8 @@ from markupsafe import Markup
 
 from tinydrop.core.numbers import exact_percent
 from tinydrop.studies.calibration import Reliability, RiskCoverage
-from tinydrop.ui.kit.chart import HERE, Axis, Chart, Line, Point
+from tinydrop.ui.kit.chart import Axis, Chart, Line, Point
+from tinydrop.ui.kit.styles import HERE
 from tinydrop.ui.kit.templates import draw
 
 HEIGHT = 320

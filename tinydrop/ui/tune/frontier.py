@@ -9,7 +9,8 @@ from markupsafe import Markup
 
 from tinydrop.core.budget import CONTROLS, Setting
 from tinydrop.core.numbers import exact_percent, macs_unit, macs_words
-from tinydrop.ui.kit.chart import HERE, Axis, Chart, Line, Point
+from tinydrop.ui.kit.chart import Axis, Chart, Line, Point
+from tinydrop.ui.kit.styles import HERE
 from tinydrop.ui.kit.templates import draw
 from tinydrop.ui.tune.words import setting_words
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from markupsafe import Markup
+
 from tinydrop.core.coherence import Entry, Verdict
 from tinydrop.ui.coherence.words import MAP_WORDS, MEASURE_GROUPS, MEASURE_WORDS, Words
 from tinydrop.ui.kit.markup import escape
@@ -54,10 +56,10 @@ def measure_bars(
     )
 
 
-def measure_formulas() -> str:
+def measure_formulas() -> Markup:
     """Return how every measure is counted."""
     rows = "".join(f"<p><b>{one.title}</b> = {one.formula}</p>" for one in MEASURE_WORDS.values())
-    return (
+    return Markup(  # noqa: S704 - our own words
         f"{rows}<p>A <b>percentile</b> is the share of 500 random sets of the same K on the same "
         "grid with a smaller value, plus half of those with the same value; that of a map is among "
         "500 shuffles of its own values. It is left out where there is one such set only, as when "

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import gradio as gr
+from markupsafe import Markup
 
 from tinydrop.core.budget import BUDGET_LEVELS
 from tinydrop.ui.coherence.gallery import gallery_section
@@ -35,7 +36,7 @@ LEVEL_NOTE = (
     "The early exit is left out here: the target looks at every picture, however sure the guidance "
     "is."
 )
-LOGIT_NOTE = (
+LOGIT_NOTE = Markup(
     "<p>A <b>logit</b> is the target’s score for a class before softmax; one more multiplies the "
     "odds against any other class by e = 2.72, if that one’s score stays.</p>"
     "<p>change = logit(stage) − logit(the other set), both for the class that the target names on "
@@ -122,7 +123,7 @@ def _left(parts: Parts) -> None:
         )  # fmt: skip
         parts["kept"] = plain(elem_id="ch-kept")
         plain(f'<p class="td-hint">{LEVEL_NOTE}</p>')
-        fold("How many is that?", "<p>K = ⌈N · level / 16⌉ of the N patches, as in Explore.</p>")
+        fold("How many is that?", "K = ⌈N · level / 16⌉ of the N patches, as in Explore.")
 
 
 def _middle(parts: Parts) -> None:

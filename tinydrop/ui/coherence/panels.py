@@ -52,19 +52,27 @@ TEACH = {
     "depend on what the guidance has learned?",
 }
 COUNTED = {
-    "chart": "<p>Accuracy = pictures answered right / pictures, with Wilson’s 95 % interval as a "
-    "band. Every choice keeps the first K patches of one order of all patches; early exit is left "
-    "out. The target’s own map needs its full answer first, and the object’s box is known to the "
-    "data set alone: they are no methods, but yardsticks.</p>",
-    "small": "<p>A small object’s box, as the data set gives it, covers less than 35 % of the "
-    "crop. The oracle keeps the patches most covered by the box first, then those nearest its "
-    "middle. Everything else as above.</p>",
-    "modes": "<p>First K: the kept patches, in reading order, get the positions of the first K "
-    "cells. Shuffled: their own positions, permuted among them. None: no position information. "
-    "At the right end nothing is dropped, so first K is right again.</p>",
-    "tenths": "<p>At each level the pictures are sorted by Moran’s I of their kept set and cut "
-    "into ten parts of about equal size, equal values together; a part may be empty for that. "
-    "Intervals are Wilson’s, 95 %.</p>",
+    "chart": (
+        "Accuracy = pictures answered right / pictures, with Wilson’s 95 % interval as a band. "
+        "Every choice keeps the first K patches of one order of all patches; early exit is left "
+        "out. The target’s own map needs its full answer first, and the object’s box is known to "
+        "the data set alone: they are no methods, but yardsticks.",
+    ),
+    "small": (
+        "A small object’s box, as the data set gives it, covers less than 35 % of the "
+        "crop. The oracle keeps the patches most covered by the box first, then those nearest its "
+        "middle. Everything else as above.",
+    ),
+    "modes": (
+        "First K: the kept patches, in reading order, get the positions of the first K "
+        "cells. Shuffled: their own positions, permuted among them. None: no position information. "
+        "At the right end nothing is dropped, so first K is right again.",
+    ),
+    "tenths": (
+        "At each level the pictures are sorted by Moran’s I of their kept set and cut "
+        "into ten parts of about equal size, equal values together; a part may be empty for that. "
+        "Intervals are Wilson’s, 95 %.",
+    ),
 }
 
 
@@ -74,18 +82,18 @@ def panels_section(parts: Parts) -> None:
         parts["cg_lesson"] = plain('<p class="td-waiting">Reading the tables…</p>')
     with card("cg-card-chart", "Accuracy against kept patches", TEACH["chart"]):
         parts["cg_chart"] = chart_part("cg-chart")
-        fold("How is this counted?", COUNTED["chart"])
+        fold("How is this counted?", *COUNTED["chart"])
     with card("cg-card-small", "Where the object is small", TEACH["small"]):
         parts["cg_small_lesson"] = plain()
         parts["cg_small"] = chart_part("cg-small")
-        fold("How is this counted?", COUNTED["small"])
+        fold("How is this counted?", *COUNTED["small"])
     with gr.Row(elem_id="cg-beside"):
         with card("cg-card-modes", "Right and wrong positions", TEACH["modes"]):
             parts["cg_modes"] = chart_part("cg-modes")
-            fold("How is this counted?", COUNTED["modes"])
+            fold("How is this counted?", *COUNTED["modes"])
         with card("cg-card-tenths", "Accuracy by coherence", TEACH["tenths"]):
             parts["cg_tenths"] = chart_part("cg-tenths")
-            fold("How is this counted?", COUNTED["tenths"])
+            fold("How is this counted?", *COUNTED["tenths"])
     with card("cg-card-quality", "What the maps are worth", TEACH["quality"]):
         parts["cg_quality"] = plain(elem_id="cg-quality")
         fold("How is this counted?", quality_counted())

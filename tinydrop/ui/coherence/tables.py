@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from markupsafe import Markup
+
 from tinydrop.core.selection import label_of
 from tinydrop.studies.quality import MEASURES, MethodQuality, QualityProvenance, QualityReport
 from tinydrop.ui.kit.markup import escape
@@ -45,12 +47,12 @@ def quality_table(report: QualityReport) -> str:
     )
 
 
-def quality_counted() -> str:
+def quality_counted() -> Markup:
     """Return what each measure is."""
     rows = "".join(
         f"<p><b>{COLUMNS[name][0]}</b>: {escape(words)}.</p>" for name, words in MEASURES.items()
     )
-    return (
+    return Markup(  # noqa: S704 - our own words
         f"{rows}<p>Insertion and deletion drop tokens, so nothing grey is ever shown to the "
         "target; both areas are divided by the length of their axis, so that a flat curve has its "
         "own height.</p>"

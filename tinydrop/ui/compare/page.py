@@ -32,18 +32,24 @@ TEACH = {
     "same level.",
 }
 COUNTED = {
-    "tiles": "<p>Every method runs the dearest of its plans whose target MACs are within the "
-    "budget, so each stays a little below it. Grad-CAM and what builds on it need the guidance and "
-    "its map on top: the lighter part of a bar, after the plus.</p>"
-    "<p>= same: the class is the one that the target names on every patch, which need not be the "
-    "right one; whether it is right is said of the samples, whose subject is known. TinyDrop’s "
-    "early exit plays no part here.</p>",
-    "place": "<p>K is the largest number of patches with which the target, dropping once after "
-    "that many blocks, stays within the budget of the slider above. Random is one draw, always the "
-    "same for a picture. Reading the class attention of the block before costs a little too.</p>",
-    "chart": "<p>Accuracy = pictures answered right / pictures, with Wilson’s 95 % interval. Cost "
-    "is a share of the full target’s MACs, or of its measured time on the machine named below. "
-    "Points that no line joins have a cost of their own.</p>",
+    "tiles": (
+        "Every method runs the dearest of its plans whose target MACs are within the budget, "
+        "so each stays a little below it. Grad-CAM and what builds on it need the guidance and "
+        "its map on top: the lighter part of a bar, after the plus.",
+        "= same: the class is the one that the target names on every patch, which need not be the "
+        "right one; whether it is right is said of the samples, whose subject is known. TinyDrop’s "
+        "early exit plays no part here.",
+    ),
+    "place": (
+        "K is the largest number of patches with which the target, dropping once after that "
+        "many blocks, stays within the budget of the slider above. Random is one draw, always the "
+        "same for a picture. Reading the class attention of the block before costs a little too.",
+    ),
+    "chart": (
+        "Accuracy = pictures answered right / pictures, with Wilson’s 95 % interval. Cost "
+        "is a share of the full target’s MACs, or of its measured time on the machine named below. "
+        "Points that no line joins have a cost of their own.",
+    ),
 }
 
 
@@ -95,7 +101,7 @@ def _right(parts: Parts) -> None:
         parts["say"] = plain('<p class="td-say">Looking…</p>', elem_id="cp-say")
     with card("cp-card-tiles", "Same picture, same MACs", TEACH["tiles"]):
         parts["tiles"] = _scripted("compare/tiles.js", "cp-tiles")
-        fold("How is this counted?", COUNTED["tiles"])
+        fold("How is this counted?", *COUNTED["tiles"])
 
 
 def _places(parts: Parts, depth: int) -> None:
@@ -116,7 +122,7 @@ def _places(parts: Parts, depth: int) -> None:
             parts["place"] = plain(elem_id="cp-place")
         with gr.Column(elem_id="cp-places-right"):
             parts["places"] = _scripted("compare/places.js", "cp-places")
-            fold("How is this counted?", COUNTED["place"])
+            fold("How is this counted?", *COUNTED["place"])
 
 
 def _data_set(parts: Parts) -> None:
@@ -126,7 +132,7 @@ def _data_set(parts: Parts) -> None:
             elem_id="cp-axes",
         )  # fmt: skip
         parts["chart"] = chart_part("cp-chart", read_asset("compare/chart.js"))
-        fold("How is this counted?", COUNTED["chart"])
+        fold("How is this counted?", *COUNTED["chart"])
     with card("cp-card-table", "The figures", TEACH["table"]):
         parts["table"] = _scripted("compare/table.js", "cp-table")
         parts["foot"] = plain(elem_id="cp-foot")

@@ -32,12 +32,10 @@ def card(elem_id: str, title: str = "", teach: str = "") -> gr.Column:
 
 
 def fold(label: str, *said: str) -> None:
-    """Add a formula or an explanation that opens on demand: paragraphs, or HTML of its own."""
+    """Add a formula or an explanation that opens on demand: paragraphs, or one ``Markup``."""
     with folded(label):
-        # Pages that are not converted to templates yet still give HTML as a plain string.
-        ready = len(said) == 1 and (isinstance(said[0], Markup) or said[0].startswith("<"))
-        whole = said[0] if ready else paragraphs(said)
-        plain(whole, elem_classes=["td-formula"])
+        ready = len(said) == 1 and isinstance(said[0], Markup)
+        plain(said[0] if ready else paragraphs(said), elem_classes=["td-formula"])
 
 
 def folded(label: str) -> gr.Accordion:

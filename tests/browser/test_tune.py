@@ -266,6 +266,8 @@ class TestLooks:
         self, app: App, linked: Any, context_options: dict[str, Any]
     ) -> None:
         linked.goto(f"{app.url}/?view=tune")
+        # A chart is drawn when it comes near the window, and on a phone it lies below it.
+        linked.locator("#tn-frontier .tc-host").first.scroll_into_view_if_needed()
         drawn(linked)
         assert overflow(linked) <= 0
         assert linked.locator("#tn-frontier .tc-plot").first.bounding_box()["width"] > 300
